@@ -1,0 +1,230 @@
+"""Runs an AMQP connection over a non-blocking socket on asyncio.
+
+Bytes go from ``recv_into`` straight into the connection's buffer and from its output queue straight to ``sendmsg``: asyncio's
+own streams would copy each of them twice. Reads are bounded per turn of the loop, so that a busy peer cannot keep heartbeats
+and other peers waiting. Writers look at ``congested`` and ask to be called by ``when_writable``, which bounds what is queued.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections import deque
+from collections.abc import Callable
+
+from skupper_local.amqp.connection import READ_SIZE, Connection, State
+from skupper_local.amqp.events import Event
+
+HIGH_WATER = 393_216
+"""Bytes queued for a peer from which on writers wait."""
+
+LOW_WATER = 131_072
+"""Bytes queued below which waiting writers go on."""
+
+TLS_RECORD = 16_384
+MAX_BUFFERS = 64
+CLOSE_TIMEOUT = 2.0
+"""Seconds that an orderly close may take before the socket is closed anyway."""
+
+
+class AmqpTransport:
+    """Owns the socket. ``on_events`` gets every event in order; the last one is always ``Closed``."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        sock: socket.socket,
+        connection: Connection,
+        on_events: Callable[[list[Event]], None],
+    ) -> None:
+        self.connection = connection
+        self.closed = False
+        self._loop = loop
+        self._sock = sock
+        self._fd = sock.fileno()
+        self._on_events = on_events
+        self._tls = isinstance(sock, ssl.SSLSocket)
+        self._flush_scheduled = False
+        self._writer_registered = False
+        self._waiting: deque[Callable[[], None]] = deque()
+        self._idle_timer: asyncio.TimerHandle | None = None
+        self._close_timer: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """Begin to read and write. The socket is connected and, with TLS, its handshake is done."""
+        self.connection.output.wake = self._wake
+        self._loop.add_reader(self._fd, self._readable)
+        self._check_idle()
+        self._wake()
+        if self._tls:
+            # What came right after the handshake may wait inside the TLS object, where the selector cannot see it.
+            self._loop.call_soon(self._readable)
+
+    # ------------------------------------------------------------------ reading
+
+    def _readable(self) -> None:
+        if self.closed:
+            return
+        connection = self.connection
+        buffer = connection.get_buffer()
+        more = False
+        try:
+            if self._tls:
+                count, more = self._read_records(buffer)
+                if not count:
+                    return
+            else:
+                count = self._sock.recv_into(buffer)
+        except (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return
+        except OSError as error:
+            self.abort(_reason(error))
+            return
+        if count <= 0:
+            self.abort("the peer closed the connection")
+            return
+        connection.buffer_updated(count)
+        self.dispatch()
+        if more and not self.closed:
+            self._loop.call_soon(self._readable)
+
+    def _read_records(self, buffer: memoryview) -> tuple[int, bool]:
+        """Read decrypted records up to ``READ_SIZE``. Returns the count (-1 at the end) and whether more may be pending."""
+        total = 0
+        recv_into = self._sock.recv_into
+        while total < READ_SIZE:
+            try:
+                count = recv_into(buffer[total:])
+            except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                return total, False
+            if count == 0:
+                # What was read before the end is parsed first; the end shows again at the next read.
+                return (total, True) if total else (-1, False)
+            total += count
+            if count < TLS_RECORD and not self._sock.pending():  # type: ignore[attr-defined]
+                return total, False
+        return total, True
+
+    def dispatch(self) -> None:
+        """Hand the connection's events to the owner; called after anything that may have made some."""
+        connection = self.connection
+        while events := connection.take_events():
+            self._on_events(events)
+        if connection.state is State.CLOSED:
+            self._finish()
+        elif connection.state is State.CLOSING and self._close_timer is None:
+            self._close_timer = self._loop.call_later(CLOSE_TIMEOUT, self.abort, "the peer did not close")
+
+    # ------------------------------------------------------------------ writing
+
+    @property
+    def congested(self) -> bool:
+        """Whether so much is queued for the peer that writers must wait."""
+        return self.connection.output.size >= HIGH_WATER
+
+    def when_writable(self, callback: Callable[[], None]) -> None:
+        """Call ``callback`` once when the queue is short again, or when the connection is gone."""
+        self._waiting.append(callback)
+
+    def _wake(self) -> None:
+        if not self._flush_scheduled and not self._writer_registered and not self.closed:
+            self._flush_scheduled = True
+            self._loop.call_soon(self._flush)
+
+    def _writable(self) -> None:
+        self._loop.remove_writer(self._fd)
+        self._writer_registered = False
+        self._flush()
+
+    def _flush(self) -> None:
+        self._flush_scheduled = False
+        if self.closed:
+            return
+        output = self.connection.output
+        try:
+            if self._tls:
+                self._send_records()
+            else:
+                while output:
+                    if len(output) == 1:
+                        count = self._sock.send(output[0])
+                    else:
+                        count = self._sock.sendmsg([output[i] for i in range(min(len(output), MAX_BUFFERS))])
+                    output.sent(count)
+        except (BlockingIOError, InterruptedError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
+            self._writer_registered = True
+            self._loop.add_writer(self._fd, self._writable)
+        except OSError as error:
+            self.abort(_reason(error))
+            return
+        if self._waiting and output.size <= LOW_WATER:
+            for _ in range(len(self._waiting)):
+                self._waiting.popleft()()
+
+    def _send_records(self) -> None:
+        output = self.connection.output
+        send = self._sock.send
+        while output:
+            if len(output) > 1 and len(output[0]) < TLS_RECORD:
+                self._join_small()
+            output.sent(send(output[0]))
+
+    def _join_small(self) -> None:
+        """Join the first buffers to a few full TLS records: a record of thirty bytes costs as much as a large one."""
+        output = self.connection.output
+        pieces: list[bytes | memoryview] = []
+        size = 0
+        while output and size < 4 * TLS_RECORD:
+            piece = output.popleft()
+            pieces.append(piece)
+            size += len(piece)
+        output.appendleft(b"".join(pieces))
+
+    # ------------------------------------------------------------------ time and endings
+
+    def _check_idle(self) -> None:
+        if self.closed:
+            return
+        now = self._loop.time()
+        following = self.connection.check_idle(now)
+        self.dispatch()
+        if not self.closed:
+            self._idle_timer = self._loop.call_at(following, self._check_idle)
+
+    def abort(self, reason: str) -> None:
+        """The transport is broken (or given up): whatever was on it is lost at once."""
+        if self.closed:
+            return
+        self.connection.connection_lost(reason)
+        self.dispatch()
+        if not self.closed:
+            self._finish()
+
+    def _finish(self) -> None:
+        if self.closed:
+            return
+        self._send_last()
+        self.closed = True
+        self._loop.remove_reader(self._fd)
+        self._loop.remove_writer(self._fd)
+        for timer in (self._idle_timer, self._close_timer):
+            if timer is not None:
+                timer.cancel()
+        self._sock.close()
+        waiting, self._waiting = self._waiting, deque()
+        for callback in waiting:
+            callback()
+
+    def _send_last(self) -> None:
+        """What is still queued (a ``close`` with its error) goes out if the socket takes it without waiting."""
+        output = self.connection.output
+        try:
+            while output:
+                output.sent(self._sock.send(output[0]))
+        except OSError:
+            pass
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or str(error) or type(error).__name__).strip()
