@@ -43,7 +43,13 @@ class RoutingLimits:
     """Neighbours that one router may list, and entries in the seen list of a HELLO."""
     addresses_per_router: int = 100_000
     """Addresses announced by one router."""
-    text_length: int = 1024
-    """Characters of a router id or of an address key."""
+    address_characters: int = 64 * 1024 * 1024
+    """Length of all remembered address keys together."""
+    edges: int = 65_536
+    """Entries in the link states of all routers together."""
+    id_length: int = 512
+    """Characters of a router id."""
+    key_length: int = 8192
+    """Characters of an address key."""
     links: int = 4096
     """Control links at once."""
