@@ -1,0 +1,74 @@
+"""The rules for single values: names, hosts, ports, routing keys.
+
+Each function returns ``""`` when the value is good, else the rule that it breaks, as a sentence that a message can end with.
+The command line uses the same functions for its arguments, so a declaration that ``create`` accepts is one that ``start``
+accepts (the reference lets ``create`` take names with dots which ``start`` then refuses: reference-cli, "Validators").
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+
+NAME_LIMIT = 200
+"""Longest name: file names hold a kind and a suffix as well, and end at 255 bytes."""
+
+_NAME = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?")
+_OBJECT_NAME = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*")
+_HOST = re.compile(r"[a-z0-9]+(?:[-.][a-z0-9]+)*")
+_KIND = re.compile(r"[A-Z][A-Za-z0-9]{0,62}")
+
+
+def name_rule(name: str) -> str:
+    """Rule R of reference-engine 2.3: a name of ours, also of a namespace."""
+    if len(name) > NAME_LIMIT:
+        return f"must have at most {NAME_LIMIT} characters"
+    if not _NAME.fullmatch(name):
+        return "must be lower-case letters, digits and '-', and begin and end with a letter or digit"
+    return ""
+
+
+def object_name_rule(name: str) -> str:
+    """Names of kinds that belong to others (Secret, ConfigMap, ...): as :func:`name_rule`, dots between parts allowed."""
+    if len(name) > NAME_LIMIT:
+        return f"must have at most {NAME_LIMIT} characters"
+    if not _OBJECT_NAME.fullmatch(name):
+        return "must be lower-case letters, digits, '-' and '.', and begin and end with a letter or digit"
+    return ""
+
+
+def kind_rule(kind: str) -> str:
+    """A kind becomes part of a file name, so it must look like one."""
+    return "" if _KIND.fullmatch(kind) else "must be a capital letter followed by letters and digits"
+
+
+def is_ip(host: str) -> bool:
+    """Whether ``host`` is an IPv4 or IPv6 address in text, without a zone."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return "%" not in host
+
+
+def host_rule(host: str) -> str:
+    """Rule H of reference-engine 2.3: an IP address, or a lower-case host name."""
+    if is_ip(host) or (len(host) <= 253 and _HOST.fullmatch(host)):
+        return ""
+    return "must be an IP address or a lower-case host name"
+
+
+def port_rule(port: int) -> str:
+    """A TCP port."""
+    return "" if 1 <= port <= 65535 else "must be a port from 1 to 65535"
+
+
+def routing_key_rule(key: str) -> str:
+    """A routing key: any text that can travel as an address. The reference demands only that it is not empty."""
+    if not key:
+        return "must not be empty"
+    if len(key) > 253:
+        return "must have at most 253 characters"
+    if not key.isprintable() or any(letter.isspace() for letter in key):
+        return "must be printable and hold no space"
+    return ""
