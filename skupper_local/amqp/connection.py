@@ -359,7 +359,8 @@ class Connection:
             session.send_begin()
         self._remote_channels[channel] = session
         session.begun(begin)
-        if session.remote_window > 0:
+        if session.window_wanted and session.remote_window > 0:
+            session.window_wanted = False
             self.emit(events.WindowOpened(session))
 
     def _end_received(self, channel: int, session: Session, frame: End) -> None:

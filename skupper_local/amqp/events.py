@@ -48,7 +48,7 @@ class CreditReceived(NamedTuple):
 
 
 class WindowOpened(NamedTuple):
-    """``session.remote_window`` is above zero again after it had been used up."""
+    """``session.remote_window`` grew after somebody set ``session.window_wanted`` (at first everybody waits)."""
 
     session: Session
 

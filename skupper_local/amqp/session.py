@@ -1,7 +1,8 @@
 """Sessions: a pair of channels, the windows in frames, the links and the unsettled deliveries.
 
 The window is counted in transfer frames (part 2.5.6 of the standard). Ours is opened again when half of it is used. The
-peer's is kept by the sender of a delivery: ``remote_window`` says how many frames may be sent now.
+peer's is kept by the sender of a delivery: ``remote_window`` says how many frames may be sent now. Who waits for more sets
+``window_wanted``, and ``WindowOpened`` comes with the peer's next flow.
 """
 
 from __future__ import annotations
@@ -55,6 +56,8 @@ class Session:
         self.incoming: dict[int, IncomingDelivery] = {}
         self.outgoing: dict[int, OutgoingDelivery] = {}
         self.remote_window = 0
+        self.remote_window_full = 0
+        self.window_wanted = True
         self._window = connection.settings.incoming_window
         self._window_left = self._window
         self._next_outgoing_id = 0
@@ -67,7 +70,6 @@ class Session:
         self._by_remote_handle: dict[int, Link] = {}
         self._awaiting_detach: dict[int, Link] = {}
         self._remembered: dict[bytes, TransferFields] = {}
-        self._starved = False
 
     # ------------------------------------------------------------------ sending
 
@@ -101,8 +103,6 @@ class Session:
         header = FRAME.pack(8 + len(performative) + size, 2, 0, self.channel) + performative
         self._next_outgoing_id = (self._next_outgoing_id + 1) & SERIAL_MASK
         self.remote_window -= 1
-        if self.remote_window <= 0:
-            self._starved = True
         output = self.connection.output
         if size > SMALL_PAYLOAD:
             output.append(header)
@@ -202,8 +202,7 @@ class Session:
         """Apply the peer's begin."""
         self._next_incoming_id = begin.next_outgoing_id
         self._remote_handle_max = begin.handle_max
-        self.remote_window = begin.incoming_window
-        self._starved = self.remote_window <= 0
+        self.remote_window = self.remote_window_full = begin.incoming_window
 
     def attach_received(self, attach: Attach) -> None:
         """The peer attached: an answer to ours when name and direction match, else a request."""
@@ -248,8 +247,8 @@ class Session:
         window = (flow.next_incoming_id or 0) + flow.incoming_window - self._next_outgoing_id
         window &= SERIAL_MASK
         self.remote_window = window if window < 0x80000000 else 0
-        if self._starved and self.remote_window > 0:
-            self._starved = False
+        if self.window_wanted and self.remote_window > 0:
+            self.window_wanted = False
             self.connection.emit(events.WindowOpened(self))
         if flow.handle is not None:
             link = self._by_remote_handle.get(flow.handle)
