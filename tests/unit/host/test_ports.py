@@ -1,0 +1,45 @@
+"""Whether a port can be bound."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from skupper_local.host import ports
+
+
+@pytest.fixture
+def listening() -> socket.socket:
+    return socket.create_server(("127.0.0.1", 0))
+
+
+def test_a_port_somebody_listens_on_is_not_free_on_that_address_nor_on_all(listening: socket.socket) -> None:
+    port = listening.getsockname()[1]
+    assert not ports.is_free(port, "127.0.0.1")
+    assert not ports.is_free(port)
+    assert "in use" in ports.bind_problem("127.0.0.1", port)
+    listening.close()
+    assert ports.is_free(port, "127.0.0.1")
+
+
+def test_the_next_free_port_skips_those_in_use_and_those_promised(listening: socket.socket) -> None:
+    first = listening.getsockname()[1]
+    found = ports.next_free(first, host="127.0.0.1", taken={first + 1})
+    assert found > first + 1
+    assert ports.is_free(found, "127.0.0.1")
+    listening.close()
+
+
+def test_an_address_of_another_machine_cannot_be_bound() -> None:
+    assert ports.bind_problem("203.0.113.9", 8080)
+
+
+def test_a_name_nobody_knows_cannot_be_bound() -> None:
+    assert "no-such-host.invalid" in ports.bind_problem("no-such-host.invalid", 8080)
+
+
+def test_no_port_left_is_said() -> None:
+    with pytest.raises(ports.NoFreePortError) as caught:
+        ports.next_free(65_534, taken={65_534, 65_535})
+    assert "65534" in caught.value.what
