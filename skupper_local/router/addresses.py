@@ -2,7 +2,7 @@
 
 A router looks destinations up by a *key*: one class character and the rest of the address (router-protocol 5.1). Topological
 addresses name a router, and mean something else on that router than anywhere else; all other addresses are mobile: whoever
-consumes from them, wherever, gets the messages. Only the text decides, and every text has a meaning, so nothing is refused here.
+consumes from them, wherever, gets the messages. Every text has a meaning, so nothing is refused here.
 """
 
 from __future__ import annotations

@@ -159,7 +159,7 @@ def parse_control(opcode: str, body: Mapping[str, Any], limits: RoutingLimits) -
         raise MalformedControlError("unknown opcode")
     if not isinstance(body, Mapping):
         raise MalformedControlError("the body is not a map")
-    router_id = _text(body.get("id"), "id", limits.id_length)
+    router_id = _router_id(body.get("id"), "id", limits)
     version = _integer(body.get("pv", 0), "pv", 2**32 - 1)
     if version > (MOBILE_VERSION if opcode in (MAR, MAU) else LINK_STATE_VERSION):
         raise UnknownVersionError(router_id, version)
@@ -186,6 +186,14 @@ def _text(value: Any, what: str, limit: int) -> str:
     return str(value)
 
 
+def _router_id(value: Any, what: str, limits: RoutingLimits) -> str:
+    """A router id that can stand in a topological address: an answer to ``all`` would go to everybody."""
+    router_id = _text(value, what, limits.id_length)
+    if "/" in router_id or router_id == "all":
+        raise MalformedControlError(f"{what} cannot be the id of a router")
+    return router_id
+
+
 def _integer(value: Any, what: str, largest: int, smallest: int = 0) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not smallest <= value <= largest:
         raise MalformedControlError(f"{what} is not a number from {smallest} to {largest}")
@@ -210,7 +218,9 @@ def _list(value: Any, what: str, limit: int) -> list[Any]:
 
 
 def _seen(value: Any, limits: RoutingLimits) -> frozenset[str]:
-    return frozenset(_text(peer, "an entry of seen", limits.id_length) for peer in _list(value, "seen", limits.peers))
+    return frozenset(
+        _router_id(peer, "an entry of seen", limits) for peer in _list(value, "seen", limits.peers)
+    )
 
 
 def _link_state_update(
@@ -227,7 +237,7 @@ def _link_state_update(
     if len(peers) > limits.peers:
         raise MalformedControlError(f"peers has more than {limits.peers} entries")
     costs = {
-        _text(peer, "a peer", limits.id_length): _integer(cost, "the cost of a peer", _MAX_COST, 1)
+        _router_id(peer, "a peer", limits): _integer(cost, "the cost of a peer", _MAX_COST, 1)
         for peer, cost in peers.items()
     }
     costs.pop(router_id, None)

@@ -62,7 +62,15 @@ class Warning:  # noqa: A001 (the name the router's log uses)
     text: str
 
 
-Output = SendControl | NeighbourUp | NeighbourLost | RoutesChanged | RemoteAddressesChanged | RouterRestarted | Warning
+Output = (
+    SendControl
+    | NeighbourUp
+    | NeighbourLost
+    | RoutesChanged
+    | RemoteAddressesChanged
+    | RouterRestarted
+    | Warning
+)
 
 
 @dataclass(frozen=True)
@@ -78,5 +86,7 @@ class NodeInfo:
     instance: int
     protocol_version: int
     valid_origins: frozenset[str]
+    peers: tuple[str, ...]
+    """The neighbours it lists in its link state."""
     last_topology_change: float
-    neighbour: bool
+    """When this router last computed paths (the same in every entry), in the caller's clock."""

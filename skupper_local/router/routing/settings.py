@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class RoutingTimers:
-    """Intervals of the protocol in seconds; the first five are attributes of the ``router`` configuration entity."""
+    """Intervals of the protocol in seconds; those with a name in brackets can be set in the ``router`` entity."""
 
     hello_interval: float = 1.0
     """Between two HELLOs on each control link (helloIntervalSeconds)."""
@@ -28,9 +28,11 @@ class RoutingTimers:
     unreachable_hold_off: float = 1.0
     """Addresses of a router that became unreachable stay known for this long."""
     request_retry: float = 1.0
-    """An unanswered LSR or MAR is repeated after this long, then at growing intervals up to ``ra_interval_flux``."""
+    """An unanswered LSR or MAR is repeated after this long, then at intervals that double up to ``ra_interval``."""
     mobile_update_interval: float = 1.0
-    """At most one differential MAU is sent in this time."""
+    """At most one differential MAU in this time, and one absolute MAU to each router."""
+    node_grace: float = 3.0
+    """A router that nobody lists as a neighbour is forgotten after this long without a word from it."""
 
 
 @dataclass(frozen=True)
@@ -51,5 +53,3 @@ class RoutingLimits:
     """Characters of a router id."""
     key_length: int = 8192
     """Characters of an address key."""
-    links: int = 4096
-    """Control links at once."""
