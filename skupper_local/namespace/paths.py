@@ -1,0 +1,204 @@
+"""Where everything of a site is on disk.
+
+The layout is the reference's (reference-engine 1.1 and 1.3), so that either program can take a namespace over from the
+other. What only this program needs lies in ``internal/``, which the reference leaves alone apart from ``scripts/`` and
+``snapshot/``, or beside ``namespaces/``, never inside it: the reference counts each directory there as a site.
+
+A name is validated before it becomes a path: :meth:`NamespacePaths.of` is the only way in.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from skupper_local.namespace.errors import NamespaceNameInvalidError, explain
+
+DEFAULT_NAMESPACE = "default"
+
+#: reference-engine 2.3, rule R; the length is what a directory entry and a host name label can bear.
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+_LONGEST_NAME = 63
+
+
+def data_home(environ: Mapping[str, str] | None = None, *, uid: int | None = None) -> Path:
+    """The directory that holds ``namespaces/``.
+
+    ``XDG_DATA_HOME`` when it is set and absolute (the specification says to ignore anything else), otherwise
+    ``/var/lib/skupper`` for root and ``~/.local/share/skupper`` for everybody else (reference-engine 1.1). ``platformdirs`` is
+    not asked: it takes a relative ``XDG_DATA_HOME`` as it is and knows no system directory for root.
+    """
+    environ = os.environ if environ is None else environ
+    configured = environ.get("XDG_DATA_HOME", "")
+    if os.path.isabs(configured):
+        return Path(configured) / "skupper"
+    if (os.getuid() if uid is None else uid) == 0:
+        return Path("/var/lib/skupper")
+    home = environ.get("HOME", "") or os.path.expanduser("~")
+    return Path(home) / ".local" / "share" / "skupper"
+
+
+def validate_namespace_name(name: str) -> str:
+    """The namespace meant by ``name`` (empty means ``default``), or :class:`NamespaceNameInvalidError`."""
+    name = name or DEFAULT_NAMESPACE
+    if len(name) > _LONGEST_NAME or not _NAME.fullmatch(name):
+        raise NamespaceNameInvalidError(
+            f"{name[:_LONGEST_NAME]!r} is not a valid namespace name",
+            why=f"a namespace name has up to {_LONGEST_NAME} lower-case letters, digits and '-', no '-' at either end",
+            next_step="choose another name, for instance: -n west",
+        )
+    return name
+
+
+@dataclass(frozen=True)
+class NamespacePaths:
+    """Every path of one namespace. Nothing here touches the file system."""
+
+    data_home: Path
+    name: str
+
+    @classmethod
+    def of(cls, name: str = "", home: Path | None = None) -> NamespacePaths:
+        """The paths of a namespace; an empty name means ``default``. Raises :class:`NamespaceNameInvalidError`."""
+        return cls(data_home() if home is None else home, validate_namespace_name(name))
+
+    @property
+    def namespaces(self) -> Path:
+        return self.data_home / "namespaces"
+
+    @property
+    def home(self) -> Path:
+        return self.namespaces / self.name
+
+    # What the user declares.
+
+    @property
+    def input_resources(self) -> Path:
+        return self.home / "input" / "resources"
+
+    @property
+    def input_issuers(self) -> Path:
+        """User supplied CAs, one directory each."""
+        return self.home / "input" / "issuers"
+
+    @property
+    def input_certs(self) -> Path:
+        """User supplied certificates, one directory each."""
+        return self.home / "input" / "certs"
+
+    # What a start or a reload makes of it.
+
+    @property
+    def runtime(self) -> Path:
+        return self.home / "runtime"
+
+    @property
+    def runtime_resources(self) -> Path:
+        return self.runtime / "resources"
+
+    @property
+    def runtime_router(self) -> Path:
+        return self.runtime / "router"
+
+    @property
+    def router_config(self) -> Path:
+        return self.runtime_router / "skrouterd.json"
+
+    @property
+    def runtime_certs(self) -> Path:
+        return self.runtime / "certs"
+
+    @property
+    def runtime_issuers(self) -> Path:
+        return self.runtime / "issuers"
+
+    @property
+    def runtime_links(self) -> Path:
+        """Links to hand to other sites."""
+        return self.runtime / "links"
+
+    # What the reference keeps for itself.
+
+    @property
+    def internal(self) -> Path:
+        return self.home / "internal"
+
+    @property
+    def platform(self) -> Path:
+        return self.internal / "platform.yaml"
+
+    @property
+    def snapshot(self) -> Path:
+        """The declarations exactly as they were loaded at the last start or reload."""
+        return self.internal / "snapshot"
+
+    @property
+    def scripts(self) -> Path:
+        return self.internal / "scripts"
+
+    @property
+    def sources_backup(self) -> Path:
+        return self.home / "sources.backup.tar.gz"
+
+    # What only this program keeps.
+
+    @property
+    def transaction(self) -> Path:
+        return self.internal / "transaction"
+
+    @property
+    def choices(self) -> Path:
+        """Router program, ports, site id: chosen once and kept."""
+        return self.internal / "choices.json"
+
+    @property
+    def desired_state(self) -> Path:
+        return self.internal / "desired-state.json"
+
+    @property
+    def router_log(self) -> Path:
+        return self.internal / "router.log"
+
+    @property
+    def supervisor_pid(self) -> Path:
+        return self.internal / "supervisor.pid"
+
+    @property
+    def router_pid(self) -> Path:
+        return self.internal / "router.pid"
+
+    # What lies beside the namespaces.
+
+    @property
+    def lock(self) -> Path:
+        """Outside the namespace: it exists before the namespace does, and teardown can hold it to the end."""
+        return self.data_home / "locks" / f"{self.name}.lock"
+
+    @property
+    def removed(self) -> Path:
+        """Where a namespace is moved, in one step, before it is deleted file by file."""
+        return self.data_home / "removed" / self.name
+
+    def exists(self) -> bool:
+        """Whether something of a site is there: declarations, a runtime, a recorded platform or an unfinished change."""
+        parts = (self.home / "input", self.runtime, self.platform, self.transaction / "commit.json")
+        return any(os.path.lexists(part) for part in parts)
+
+
+def list_namespaces(home: Path | None = None) -> tuple[NamespacePaths, ...]:
+    """The namespaces of this user that hold something of a site, by name. Other files and directories are passed over."""
+    home = data_home() if home is None else home
+    directory = home / "namespaces"
+    try:
+        names = sorted(entry.name for entry in os.scandir(directory) if entry.is_dir())
+    except FileNotFoundError:
+        return ()
+    except OSError as error:
+        raise explain(error, f"cannot list {directory}", directory, reading=True) from error
+    found = (
+        NamespacePaths(home, name) for name in names if len(name) <= _LONGEST_NAME and _NAME.fullmatch(name)
+    )
+    return tuple(paths for paths in found if paths.exists())
