@@ -54,11 +54,15 @@ class Problem:
         return ": ".join(part for part in (place, self.subject, self.field, self.value, self.rule) if part)
 
 
-def shown(value: object) -> str:
-    """A value as it may appear in a message: one line, printable, quoted if it is text, at most some 60 characters."""
-    text = repr(value) if isinstance(value, str) else str(value)
-    text = "".join(letter if letter.isprintable() else "?" for letter in text)
+def printable(text: str) -> str:
+    """A text as it may appear in a message: one line, no control characters, at most some 60 characters."""
+    text = "".join(letter if letter.isprintable() else "?" for letter in text[: _SHOWN_VALUE + 1])
     return text if len(text) <= _SHOWN_VALUE else text[: _SHOWN_VALUE - 3] + "..."
+
+
+def shown(value: object) -> str:
+    """A value as it may appear in a message: as :func:`printable`, in quotes if it is text."""
+    return f'"{printable(value)}"' if isinstance(value, str) else printable(str(value))
 
 
 class InvalidResourcesError(InvalidRequestError):

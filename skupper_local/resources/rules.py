@@ -16,6 +16,7 @@ NAME_LIMIT = 200
 _NAME = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?")
 _OBJECT_NAME = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*")
 _HOST = re.compile(r"[a-z0-9]+(?:[-.][a-z0-9]+)*")
+_DATA_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
 _KIND = re.compile(r"[A-Z][A-Za-z0-9]{0,62}")
 
 
@@ -72,3 +73,25 @@ def routing_key_rule(key: str) -> str:
     if not key.isprintable() or any(letter.isspace() for letter in key):
         return "must be printable and hold no space"
     return ""
+
+
+def alternative_name_rule(name: str) -> str:
+    """A name in a server certificate: a host as in :func:`host_rule`, in which the first label may be ``*``."""
+    return host_rule(name.removeprefix("*."))
+
+
+def protocol_rule(protocol: str) -> str:
+    """The type of a listener or connector. The reference ignores those of another type in silence."""
+    return "" if protocol in ("", "tcp") else "must be tcp, the only type there is"
+
+
+def observer_rule(observer: str) -> str:
+    """What a listener may look for in its traffic."""
+    return "" if observer in ("", "auto", "none", "http1", "http2") else "must be auto, none, http1 or http2"
+
+
+def data_key_rule(key: str) -> str:
+    """A key of a Secret's data: it becomes a file name."""
+    if _DATA_KEY.fullmatch(key) and key != "." and not key.startswith(".."):
+        return ""
+    return "must be a file name of letters, digits, '-', '_' and '.'"

@@ -1,0 +1,116 @@
+"""Which fields each kind has, in one table: the decoder, the encoder and the documentation read it.
+
+A field's ``rule`` returns what its value breaks (see :mod:`~skupper_local.resources.rules`). ``idle`` says why a field that
+is known has no effect on a machine without Kubernetes; a declaration that sets it is kept, and its author is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from skupper_local.resources.model import Connector, Link, Listener, Resource, RouterAccess, Secret, Site
+from skupper_local.resources.rules import (
+    alternative_name_rule,
+    host_rule,
+    name_rule,
+    object_name_rule,
+    observer_rule,
+    port_rule,
+    protocol_rule,
+    routing_key_rule,
+)
+
+_KUBERNETES = "has an effect on Kubernetes only"
+_SETTINGS = "no setting has an effect here"
+
+
+class Form(Enum):
+    """The shape of a field's value in YAML."""
+
+    TEXT = "text"
+    INTEGER = "a whole number"
+    FLAG = "true or false"
+    TEXT_MAP = "a map of text to text"
+    TEXT_LIST = "a list of text"
+    ENDPOINTS = "a list of endpoints"
+    ROLES = "a list of roles"
+
+
+@dataclass(frozen=True)
+class FieldSpec:
+    """One field of ``spec``: its key in YAML, its attribute on the class, and what it must be."""
+
+    key: str
+    attribute: str
+    form: Form = Form.TEXT
+    required: bool = False
+    rule: Callable[[Any], str] | None = None
+    idle: str = ""
+
+
+def _cost_rule(cost: int) -> str:
+    return "" if 0 <= cost <= 2**31 - 1 else "must be a whole number from 1 to 2147483647"
+
+
+def _settings(idle: str = _SETTINGS) -> FieldSpec:
+    return FieldSpec("settings", "settings", Form.TEXT_MAP, idle=idle)
+
+
+SPEC_FIELDS: dict[type[Resource], tuple[FieldSpec, ...]] = {
+    Site: (
+        FieldSpec("linkAccess", "link_access"),
+        FieldSpec("edge", "edge", Form.FLAG),
+        FieldSpec("ha", "ha", Form.FLAG, idle=_KUBERNETES),
+        FieldSpec("defaultIssuer", "default_issuer", idle=_KUBERNETES),
+        FieldSpec("serviceAccount", "service_account", idle=_KUBERNETES),
+        _settings(),
+    ),
+    Listener: (
+        FieldSpec("routingKey", "routing_key", required=True, rule=routing_key_rule),
+        FieldSpec("host", "host", required=True, rule=host_rule),
+        FieldSpec("port", "port", Form.INTEGER, required=True, rule=port_rule),
+        FieldSpec("tlsCredentials", "tls_credentials", rule=object_name_rule),
+        FieldSpec("type", "type", rule=protocol_rule),
+        FieldSpec("observer", "observer", rule=observer_rule),
+        FieldSpec("exposePodsByName", "expose_pods_by_name", Form.FLAG, idle=_KUBERNETES),
+        _settings(),
+    ),
+    Connector: (
+        FieldSpec("routingKey", "routing_key", required=True, rule=routing_key_rule),
+        FieldSpec("host", "host", required=True, rule=host_rule),
+        FieldSpec("selector", "selector", idle=_KUBERNETES),
+        FieldSpec("port", "port", Form.INTEGER, required=True, rule=port_rule),
+        FieldSpec("tlsCredentials", "tls_credentials", rule=object_name_rule),
+        FieldSpec("useClientCert", "use_client_cert", Form.FLAG),
+        FieldSpec("verifyHostname", "verify_hostname", Form.FLAG),
+        FieldSpec("type", "type", rule=protocol_rule),
+        FieldSpec("exposePodsByName", "expose_pods_by_name", Form.FLAG, idle=_KUBERNETES),
+        FieldSpec("includeNotReadyPods", "include_not_ready_pods", Form.FLAG, idle=_KUBERNETES),
+        _settings(),
+    ),
+    Link: (
+        FieldSpec("endpoints", "endpoints", Form.ENDPOINTS, required=True),
+        FieldSpec("tlsCredentials", "tls_credentials", required=True, rule=object_name_rule),
+        FieldSpec("cost", "cost", Form.INTEGER, rule=_cost_rule),
+        _settings(),
+    ),
+    RouterAccess: (
+        FieldSpec("roles", "roles", Form.ROLES, required=True),
+        FieldSpec("bindHost", "bind_host", rule=host_rule),
+        FieldSpec("tlsCredentials", "tls_credentials", rule=name_rule),
+        FieldSpec("issuer", "issuer", rule=object_name_rule),
+        FieldSpec(
+            "subjectAlternativeNames", "subject_alternative_names", Form.TEXT_LIST, rule=alternative_name_rule
+        ),
+        FieldSpec("generateTlsCredentials", "generate_tls_credentials", Form.FLAG),
+        FieldSpec("accessType", "access_type", idle=_KUBERNETES),
+        _settings(),
+    ),
+}
+
+KINDS: dict[tuple[str, str], type[Resource]] = {
+    (kind.api_version, kind.kind): kind for kind in (Site, Listener, Connector, Link, RouterAccess, Secret)
+}
