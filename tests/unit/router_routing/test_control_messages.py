@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from skupper_local.amqp.codec import decode
 from skupper_local.amqp.types import Long, Symbol, UInt
+from skupper_local.router.routing import RoutingEngine, SendControl
 from skupper_local.router.routing import control_messages as messages
 from skupper_local.router.routing.settings import RoutingLimits
 
@@ -146,13 +147,16 @@ def test_each_message_is_written_byte_for_byte_like_the_reference(
     assert messages.encode_control(sender, to, opcode, body, mobile) == RECORDED[name]
 
 
-def parse_recorded(name: str) -> messages.ControlMessage:
-    data, at, sections = RECORDED[name], 0, []
+def recorded_body(name: str) -> Any:
+    data, at, body = RECORDED[name], 0, None
     while at < len(data):
         section, at = decode(data, at)
-        sections.append(section.value)
-    opcode = next(iter(sections[3].values()))
-    return messages.parse_control(opcode, sections[4], RoutingLimits())
+        body = section.value
+    return body
+
+
+def parse_recorded(name: str) -> messages.ControlMessage:
+    return messages.parse_control(name.split("_")[0], recorded_body(name), RoutingLimits())
 
 
 @pytest.mark.parametrize(
@@ -181,6 +185,43 @@ def parse_recorded(name: str) -> messages.ControlMessage:
 )
 def test_each_recorded_message_is_understood(name: str, message: messages.ControlMessage) -> None:
     assert parse_recorded(name) == message
+
+
+def test_the_recorded_conversation_makes_the_same_neighbours_routes_and_addresses() -> None:
+    """We are B, and A says what the reference said; what we say back is what B said, too."""
+    engine = RoutingEngine("B", INSTANCE_B)
+    engine.add_local_address("Msfe.PZPMh:0", 2, 0.0)
+    engine.add_local_address("Mvfcr.PZPMh:0", 2, 0.0)
+    for service in ("Mweb", "Miperf", "Mecho"):
+        engine.add_local_address(service, 3, 0.0)
+    engine.tick(0.0)
+    engine.link_up(3, 1, 0.1)
+    engine.take_output()
+
+    def hear(opcode: str, body: dict[str, Any]) -> list[bytes]:
+        engine.receive(3, opcode, body, 0.5)
+        return [
+            messages.encode_control("B", output.to, output.opcode, output.body, output.mobile)
+            for output in engine.take_output()
+            if isinstance(output, SendControl)
+        ]
+
+    assert hear("HELLO", recorded_body("HELLO_NOBODY")) == [RECORDED["HELLO"]]
+    assert hear("HELLO", messages.hello_body("A", INSTANCE_A, ["B"])) == [RECORDED["LSR"], RECORDED["RA"]]
+    assert hear("LSR", messages.link_state_request_body("A")) == [RECORDED["MAU_ABSOLUTE"], RECORDED["LSU"]]
+    assert hear("RA", messages.advertisement_body("A", INSTANCE_A, 1, 1)) == [
+        RECORDED["LSR"],
+        RECORDED["MAR"],
+    ]
+    assert hear("LSU", messages.link_state_body("A", INSTANCE_A, 1, {"B": 1})) == []
+    assert hear("MAU", messages.absolute_update_body("A", 1, {"Msfe.J+93K:0": 2})) == []
+    assert hear("MAU", recorded_body("MAU_ADD")) == []
+    assert engine.next_hop("A") == 3
+    assert set(engine.routers_with("Msfe.9VKpW:0")) == {"A"}
+    assert hear("MAU", recorded_body("MAU_DELETE")) == []
+    assert not engine.routers_with("Msfe.9VKpW:0")
+    assert set(engine.routers_with("Msfe.J+93K:0")) == {"A"}
+    assert engine.rejected_messages() == 0
 
 
 def test_integer_width_and_kind_of_string_do_not_matter() -> None:

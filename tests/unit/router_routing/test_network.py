@@ -124,8 +124,8 @@ class Network:
         self._count += 1
         connection = Connection({one: self._count, other: self._count + 10_000}, cost)
         self._connections.append(connection)
-        for end, number in connection.ends.items():
-            self._do(end, lambda engine, number=number: engine.link_up(number, cost, self.now))
+        for end in connection.ends:
+            self._link_up(connection, end)
         return connection
 
     def close(self, connection: Connection) -> None:
@@ -136,13 +136,19 @@ class Network:
         self._connections.remove(connection)
         for end in noticing:
             if end in self.routers:
-                self._do(end, lambda engine, end=end: engine.link_lost(connection.ends[end], self.now))
+                self._link_lost(connection, end)
 
     def change_cost(self, connection: Connection, cost: int) -> None:
         connection.cost = cost
-        for end, number in connection.ends.items():
+        for end in connection.ends:
             if end in self.routers and connection in self._connections:
-                self._do(end, lambda engine, number=number: engine.link_up(number, cost, self.now))
+                self._link_up(connection, end)
+
+    def _link_up(self, connection: Connection, end: str) -> None:
+        self._do(end, lambda engine: engine.link_up(connection.ends[end], connection.cost, self.now))
+
+    def _link_lost(self, connection: Connection, end: str) -> None:
+        self._do(end, lambda engine: engine.link_lost(connection.ends[end], self.now))
 
     def consume(self, name: str, key: str) -> None:
         self.routers[name].addresses.add(key)
@@ -524,24 +530,6 @@ def test_the_management_view_names_every_router_with_its_next_hop() -> None:
     assert (here.router_id, here.next_hop, here.cost, here.peers) == ("r0", "(self)", 0, ("r1",))
     assert (near.next_hop, near.cost, near.peers) == ("r1", 1, ("r0", "r2"))
     assert (far.next_hop, far.cost, far.link, far.instance) == ("r1", 2, near.link, 3)
-
-
-def test_two_routers_of_one_name_are_reported_and_do_not_become_neighbours() -> None:
-    network = Network()
-    network.start("a")
-    twin = RoutingEngine("a", instance=77)
-    twin.link_up(1, 1, network.now)
-    network.routers["a"].engine.link_up(1, 1, network.now)
-    for _ in range(3):
-        for output in twin.take_output():
-            assert isinstance(output, SendControl)
-            network._do(
-                "a", lambda engine, output=output: engine.receive(1, output.opcode, output.body, network.now)
-            )
-    assert [output.text for output in network.outputs("a", Warning)] == [
-        "a neighbour has the same router id as this router: 'a'"
-    ]
-    assert network.routers["a"].engine.neighbours() == {}
 
 
 def test_mobile_messages_go_only_to_routers_that_know_the_sender() -> None:
