@@ -99,7 +99,7 @@ class _Write:
 
 @dataclass(frozen=True)
 class _Plan:
-    """Paths are relative to the namespace directory. The n-th write owns ``new/w<n>`` and ``old/w<n>``, a deletion ``old/d<n>``."""
+    """Paths are relative to the namespace. The n-th write owns ``new/w<n>`` and ``old/w<n>``, the n-th deletion ``old/d<n>``."""
 
     deletes: tuple[str, ...] = ()
     removed_directories: tuple[str, ...] = ()  # children first

@@ -1,0 +1,405 @@
+"""Which credentials a site gets: what the user supplied, what is there and still fits, and new ones for the rest.
+
+For each certificate wanted, the first that applies:
+
+1. The user supplied it (``input/issuers``, ``input/certs``, a Secret): taken byte for byte. Half of it, or parts that do not
+   belong together, is an error that names the files; the reference ignores it in silence (reference-engine 4.2).
+2. It is on disk and still fits: kept byte for byte, so that a reload restarts nothing and a link file handed out before
+   stays the same. The reference issues all leaves anew each time.
+3. It is made.
+
+A CA on disk is never replaced by another one: every link in other sites would be cut. It is renewed with the same key when
+its time comes, and an unreadable one is an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from typing import Protocol
+
+from cryptography import x509
+
+from skupper_local.pki.certificates import (
+    BACK_DATED,
+    CLIENT_AUTH,
+    SERVER_AUTH,
+    alternative_names,
+    build_ca,
+    build_leaf,
+    common_name,
+    encode_certificates,
+    is_ca,
+    is_expired,
+    is_issued_by,
+    is_self_signed,
+    key_matches,
+    leaf_end,
+    load_certificates,
+    names_of,
+    needs_renewal,
+    usages,
+)
+from skupper_local.pki.credentials import CA_FILE, CERTIFICATE_FILE, KEY_FILE, Credentials, CredentialsSource
+from skupper_local.pki.errors import (
+    IssuerDamagedError,
+    IssuerExpiredError,
+    IssuerMissingError,
+    SuppliedCredentialsIncompleteError,
+    SuppliedCredentialsInvalidError,
+    UnreadableCredentialsError,
+)
+from skupper_local.pki.keys import PrivateKey, encode_key, generate_ca_key, generate_leaf_key, load_key
+
+
+class Purpose(Protocol):
+    """An enumeration member whose value is ``ca``, ``server`` or ``client``."""
+
+    @property
+    def value(self) -> str: ...
+
+
+class Wanted(Protocol):
+    """One certificate wanted; :class:`skupper_local.site.certificates.CertificateWanted` says what the fields mean."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def purpose(self) -> Purpose: ...
+    @property
+    def subject(self) -> str: ...
+    @property
+    def hosts(self) -> tuple[str, ...]: ...
+    @property
+    def issuer(self) -> str: ...
+    @property
+    def trust(self) -> tuple[str, ...]: ...
+
+
+@dataclass(frozen=True)
+class CredentialsFound:
+    """Credentials that exist already, CAs and leaves, by name."""
+
+    issuers: Mapping[str, CredentialsSource] = field(default_factory=dict)
+    certificates: Mapping[str, CredentialsSource] = field(default_factory=dict)
+
+
+class Outcome(Enum):
+    """What became of one certificate wanted."""
+
+    SUPPLIED = "supplied"  # taken from the user
+    KEPT = "kept"  # on disk, and it fits
+    MADE = "made"  # there was none
+    REPLACED = "replaced"  # the one on disk does not fit: ``reason`` says why
+    RENEWED = "renewed"  # the one on disk would expire before long
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What became of one certificate, and why; ``warning`` is for the user, empty most of the time."""
+
+    name: str
+    outcome: Outcome
+    reason: str = ""
+    warning: str = ""
+
+
+@dataclass(frozen=True)
+class IssuedCredentials:
+    """The complete credentials of a site, by name: ``runtime/issuers`` and ``runtime/certs``."""
+
+    issuers: Mapping[str, Credentials]
+    certificates: Mapping[str, Credentials]
+    decisions: tuple[Decision, ...]
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the user should read."""
+        return tuple(decision.warning for decision in self.decisions if decision.warning)
+
+
+def issue_certificates(
+    wanted: Iterable[Wanted],
+    existing: CredentialsFound,
+    now: datetime,
+    *,
+    supplied: CredentialsFound | None = None,
+) -> IssuedCredentials:
+    """The credentials for ``wanted``.
+
+    ``existing`` is what ``runtime/`` holds, ``supplied`` what the user gave; ``now`` has a time zone. CAs named in ``trust``
+    or as ``issuer`` may be wanted, supplied or existing. Raises the errors of :mod:`skupper_local.pki.errors`.
+    """
+    wanted = tuple(wanted)
+    maker = _Maker(existing, supplied or CredentialsFound(), now)
+    for item in wanted:
+        if item.purpose.value == "ca":
+            maker.issuer(item)
+    for item in wanted:
+        if item.purpose.value != "ca":
+            maker.leaf(item)
+    return IssuedCredentials(maker.issuers, maker.leaves, tuple(maker.decisions))
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """Credentials and what they mean. ``chain[0]`` is the own certificate."""
+
+    credentials: Credentials
+    chain: tuple[x509.Certificate, ...]
+    key: PrivateKey
+    trust: tuple[x509.Certificate, ...]
+
+    @property
+    def certificate(self) -> x509.Certificate:
+        return self.chain[0]
+
+    @property
+    def trusted(self) -> tuple[x509.Certificate, ...]:
+        """What to trust in order to accept what this CA signs: itself as a root, else the roots that came with it."""
+        own = (self.certificate,) if is_self_signed(self.certificate) else ()
+        return own + self.trust
+
+    @property
+    def intermediates(self) -> tuple[x509.Certificate, ...]:
+        """What a leaf presents besides itself, when this CA is not a root."""
+        return tuple(certificate for certificate in self.chain if not is_self_signed(certificate))
+
+
+class _UnusableError(Exception):
+    """``file`` of a source cannot be used; the text says why."""
+
+    def __init__(self, file: str, why: str) -> None:
+        super().__init__(why)
+        self.file = file
+
+
+def _read(source: CredentialsSource) -> _Pair:
+    """Raises :class:`_UnusableError`."""
+    for name in source.missing():
+        raise _UnusableError(name, "it is missing or empty")
+    credentials = source.credentials()
+    parts: dict[str, tuple[x509.Certificate, ...]] = {}
+    for name in (CERTIFICATE_FILE, CA_FILE):
+        try:
+            parts[name] = load_certificates(source.files[name])
+            for certificate in parts[name]:
+                _ = (
+                    certificate.extensions,
+                    certificate.public_key(),
+                )  # parsed on demand: damage shows here, not later
+        except (UnreadableCredentialsError, ValueError) as error:
+            why = (
+                str(error)
+                if isinstance(error, UnreadableCredentialsError)
+                else "it holds a damaged certificate"
+            )
+            raise _UnusableError(name, why) from error
+    try:
+        key = load_key(credentials.key)
+    except UnreadableCredentialsError as error:
+        raise _UnusableError(KEY_FILE, str(error)) from error
+    pair = _Pair(credentials, parts[CERTIFICATE_FILE], key, parts[CA_FILE])
+    if not key_matches(pair.certificate, key):
+        raise _UnusableError(KEY_FILE, f"it is not the key of {CERTIFICATE_FILE}")
+    return pair
+
+
+class _Maker:
+    """The work of one call: CAs first, then what they sign."""
+
+    def __init__(self, existing: CredentialsFound, supplied: CredentialsFound, now: datetime) -> None:
+        self._existing = existing
+        self._supplied = supplied
+        self._now = now
+        self._pairs: dict[str, _Pair] = {}
+        self.issuers: dict[str, Credentials] = {}
+        self.leaves: dict[str, Credentials] = {}
+        self.decisions: list[Decision] = []
+
+    # CAs.
+
+    def issuer(self, wanted: Wanted) -> None:
+        if wanted.issuer:
+            raise ValueError(f"CA {wanted.name} cannot be signed by another CA: those have path length 0")
+        pair = self._known_issuer(wanted.name)
+        if pair is None:
+            key = generate_ca_key()
+            pair = _root(build_ca(wanted.subject, key, self._now), key)
+            self._decide(wanted.name, Outcome.MADE)
+        self._pairs[wanted.name] = pair
+        self.issuers[wanted.name] = pair.credentials
+
+    def _known_issuer(self, name: str) -> _Pair | None:
+        """The CA as supplied, or as it is on disk, renewed when that is due."""
+        source = self._supplied.issuers.get(name)
+        if source is not None:
+            pair = _read_supplied(source, "CA")
+            if not is_ca(pair.certificate):
+                raise _invalid(source, CERTIFICATE_FILE, "it is not the certificate of a CA")
+            self._require_valid(pair, f"{source.origin}/{CERTIFICATE_FILE}")
+            self._decide(name, Outcome.SUPPLIED, source.origin)
+            return pair
+        source = self._existing.issuers.get(name)
+        if source is None or not source.files:
+            return None
+        try:
+            pair = _read(source)
+        except _UnusableError as error:
+            raise IssuerDamagedError(
+                f"the CA {name} cannot be used",
+                why=f"{source.origin}/{error.file}: {error}",
+                next_step=f"restore {source.origin} from a backup; without it every link to this site has to be made anew",
+            ) from error
+        if not needs_renewal(pair.certificate, self._now):
+            self._decide(name, Outcome.KEPT)
+            return pair
+        if not is_self_signed(pair.certificate):
+            self._require_valid(pair, f"{source.origin}/{CERTIFICATE_FILE}")
+            expires = f"{pair.certificate.not_valid_after_utc:%Y-%m-%d}"
+            warning = f"the CA {name} expires at {expires}; supply a new one in input/issuers/{name}"
+            self._decide(name, Outcome.KEPT, warning=warning)
+            return pair
+        self._decide(
+            name, Outcome.RENEWED, f"it would expire at {pair.certificate.not_valid_after_utc:%Y-%m-%d}"
+        )
+        renewed = build_ca("", pair.key, self._now, renewed=pair.certificate)
+        return _root(renewed, pair.key, pair.credentials.key)
+
+    def _require_valid(self, pair: _Pair, where: str) -> None:
+        if is_expired(pair.certificate, self._now):
+            raise IssuerExpiredError(
+                f"the CA in {where} has expired",
+                why=f"it was valid until {pair.certificate.not_valid_after_utc:%Y-%m-%d %H:%M} UTC",
+                next_step="supply a valid one",
+            )
+
+    def _issuer_pair(self, name: str, wanted_by: str) -> _Pair:
+        """A CA by name, also one that is not in the list of this call (of a link made earlier)."""
+        pair = self._pairs.get(name) or self._known_issuer(name)
+        if pair is None:
+            raise IssuerMissingError(
+                f"there is no CA {name or '(no name)'} for the certificate {wanted_by}",
+                why="it is neither generated for this site nor supplied",
+                next_step=f"put ca.crt, tls.crt and tls.key into input/issuers/{name or '<name>'}",
+            )
+        if name not in self._pairs:
+            self._pairs[name] = pair
+            self.issuers[name] = pair.credentials
+        return pair
+
+    # Leaves.
+
+    def leaf(self, wanted: Wanted) -> None:
+        source = self._supplied.certificates.get(wanted.name)
+        if source is not None:
+            self.leaves[wanted.name] = self._supplied_leaf(wanted, source)
+            return
+        issuer = self._issuer_pair(wanted.issuer, wanted.name)
+        names = wanted.trust or (wanted.issuer,)
+        roots = [root for name in names for root in self._issuer_pair(name, wanted.name).trusted]
+        trust = encode_certificates(roots)
+        existing = self._existing.certificates.get(wanted.name)
+        outcome, reason = Outcome.MADE, ""
+        if existing is not None and existing.files:
+            pair, outcome, reason = self._judge(wanted, existing, issuer)
+            if pair is not None:
+                chain = encode_certificates((pair.certificate, *issuer.intermediates))
+                if encode_certificates(pair.chain) == chain:
+                    chain = pair.credentials.certificate  # the same in every respect: not one byte changes
+                self.leaves[wanted.name] = Credentials(chain, pair.credentials.key, trust)
+                self._decide(wanted.name, outcome)
+                return
+        key = generate_leaf_key()
+        certificate = build_leaf(
+            wanted.subject, key, _usage(wanted), _hosts(wanted), issuer.certificate, issuer.key, self._now
+        )
+        chain = encode_certificates((certificate, *issuer.intermediates))
+        self.leaves[wanted.name] = Credentials(chain, encode_key(key), trust)
+        self._decide(wanted.name, outcome, reason)
+
+    def _judge(
+        self, wanted: Wanted, source: CredentialsSource, issuer: _Pair
+    ) -> tuple[_Pair | None, Outcome, str]:
+        """Whether the leaf on disk still fits (then it is returned), else why not. Its ``ca.crt`` is not judged, but made."""
+        try:
+            pair = _read(source)
+        except _UnusableError as error:
+            return None, Outcome.REPLACED, f"{error.file}: {error}"
+        certificate = pair.certificate
+        reason = ""
+        if not is_issued_by(certificate, issuer.certificate):
+            reason = f"it is not signed by {wanted.issuer}"
+        elif common_name(certificate.subject) != wanted.subject:
+            reason = f"its subject is not {wanted.subject}"
+        elif usages(certificate) != (_usage(wanted),) or is_ca(certificate):
+            reason = f"it is not for a {wanted.purpose.value} alone"
+        elif names_of(certificate) != frozenset(alternative_names(_hosts(wanted))):
+            reason = "its hosts have changed"
+        if reason:
+            return None, Outcome.REPLACED, reason
+        gain = leaf_end(issuer.certificate, self._now) - certificate.not_valid_after_utc
+        if needs_renewal(certificate, self._now) and (
+            gain > BACK_DATED or self._now < certificate.not_valid_before_utc
+        ):
+            return None, Outcome.RENEWED, f"it would expire at {certificate.not_valid_after_utc:%Y-%m-%d}"
+        return pair, Outcome.KEPT, ""
+
+    def _supplied_leaf(self, wanted: Wanted, source: CredentialsSource) -> Credentials:
+        pair = _read_supplied(source, "certificate")
+        certificate = pair.certificate
+        allowed = usages(certificate)
+        if allowed and _usage(wanted) not in allowed:
+            raise _invalid(
+                source,
+                CERTIFICATE_FILE,
+                f"it must not be used by a {wanted.purpose.value} (extended key usage)",
+            )
+        warning = ""
+        if is_expired(certificate, self._now):
+            warning = f"{source.origin}/{CERTIFICATE_FILE} has expired at {certificate.not_valid_after_utc:%Y-%m-%d}"
+        elif self._now < certificate.not_valid_before_utc:
+            warning = f"{source.origin}/{CERTIFICATE_FILE} is valid from {certificate.not_valid_before_utc:%Y-%m-%d} only"
+        self._decide(wanted.name, Outcome.SUPPLIED, source.origin, warning)
+        return pair.credentials
+
+    def _decide(self, name: str, outcome: Outcome, reason: str = "", warning: str = "") -> None:
+        self.decisions.append(Decision(name, outcome, reason, warning))
+
+
+def _root(certificate: x509.Certificate, key: PrivateKey, key_pem: bytes = b"") -> _Pair:
+    pem = encode_certificates((certificate,))
+    return _Pair(Credentials(pem, key_pem or encode_key(key), pem), (certificate,), key, (certificate,))
+
+
+def _usage(wanted: Wanted) -> x509.ObjectIdentifier:
+    return {"server": SERVER_AUTH, "client": CLIENT_AUTH}[wanted.purpose.value]
+
+
+def _hosts(wanted: Wanted) -> tuple[str, ...]:
+    """No host name ever gets into a client certificate: its holder could pose as that host."""
+    return wanted.hosts if wanted.purpose.value == "server" else ()
+
+
+def _read_supplied(source: CredentialsSource, kind: str) -> _Pair:
+    missing = source.missing()
+    if missing:
+        raise SuppliedCredentialsIncompleteError(
+            f"the {kind} in {source.origin} is incomplete",
+            why=f"{', '.join(missing)} missing or empty",
+            next_step=f"put {CA_FILE}, {CERTIFICATE_FILE} and {KEY_FILE} there, or remove all of it to have one generated",
+        )
+    try:
+        return _read(source)
+    except _UnusableError as error:
+        raise _invalid(source, error.file, str(error)) from error
+
+
+def _invalid(source: CredentialsSource, file: str, why: str) -> SuppliedCredentialsInvalidError:
+    return SuppliedCredentialsInvalidError(
+        f"{source.origin}/{file} cannot be used",
+        why=why,
+        next_step="correct it, or remove the directory to have one generated",
+    )
