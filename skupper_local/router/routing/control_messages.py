@@ -35,6 +35,7 @@ LSR = "LSR"
 LSU = "LSU"
 MAR = "MAR"
 MAU = "MAU"
+OPCODES = frozenset({HELLO, RA, LSR, LSU, MAR, MAU})
 
 LINK_STATE_VERSION = 1
 """Protocol version (``pv``) of HELLO, RA, LSR and LSU."""
@@ -155,7 +156,7 @@ def parse_control(opcode: str, body: Mapping[str, Any], limits: RoutingLimits) -
 
     Raises :class:`MalformedControlError` or, for a version newer than ours, :class:`UnknownVersionError`.
     """
-    if opcode not in (HELLO, RA, LSR, LSU, MAR, MAU):
+    if opcode not in OPCODES:
         raise MalformedControlError("unknown opcode")
     if not isinstance(body, Mapping):
         raise MalformedControlError("the body is not a map")

@@ -19,16 +19,9 @@ from collections.abc import Iterable, Mapping, Set
 from typing import Any, assert_never
 
 from skupper_local.router.routing.control_messages import (
-    ALL_ROUTERS_ADDRESS,
-    ALL_ROUTERS_MOBILE_ADDRESS,
-    HELLO,
-    HELLO_ADDRESS,
-    LSR,
-    LSU,
-    MAR,
-    MAU,
-    RA,
+    OPCODES,
     AbsoluteMobileUpdate,
+    ControlMessage,
     DifferentialMobileUpdate,
     Hello,
     LinkStateRequest,
@@ -37,20 +30,12 @@ from skupper_local.router.routing.control_messages import (
     MobileAddressRequest,
     RouterAdvertisement,
     UnknownVersionError,
-    absolute_update_body,
-    advertisement_body,
-    differential_update_body,
-    hello_body,
-    link_state_body,
-    link_state_request_body,
-    mobile_request_body,
     parse_control,
-    router_address,
-    router_mobile_address,
 )
 from skupper_local.router.routing.link_state import LinkStates, Node
 from skupper_local.router.routing.mobile import LocalAddresses, RemoteAddresses
 from skupper_local.router.routing.neighbours import ControlLink, Neighbours
+from skupper_local.router.routing.outbox import Outbox
 from skupper_local.router.routing.outputs import (
     NeighbourLost,
     NeighbourUp,
@@ -59,8 +44,6 @@ from skupper_local.router.routing.outputs import (
     RemoteAddressesChanged,
     RouterRestarted,
     RoutesChanged,
-    SendControl,
-    Warning,  # noqa: A004
 )
 from skupper_local.router.routing.paths import RoutingTable
 from skupper_local.router.routing.settings import RoutingLimits, RoutingTimers
@@ -68,7 +51,8 @@ from skupper_local.router.routing.settings import RoutingLimits, RoutingTimers
 _NEVER = float("inf")
 _EDGES_PER_SECOND = 20_000
 """Paths are computed at most so often that a second's work covers this many edges, and four times a second at least."""
-_MAX_WARNINGS = 1024
+_MAX_TREE_STEPS = 1_000_000
+"""Up to so many routers times edges the management view computes all valid origins; beyond it would block for seconds."""
 
 
 class RoutingEngine:
@@ -86,7 +70,7 @@ class RoutingEngine:
         self._instance = instance
         self._timers = timers
         self._limits = limits
-        self._output: list[Output] = []
+        self._outbox = Outbox(router_id, instance)
         self._neighbours = Neighbours(router_id, timers.hello_max_age)
         self._announced_costs: dict[str, int] = {}
         self._link_state_sequence = 0
@@ -106,7 +90,6 @@ class RoutingEngine:
         self._next_hello = float("-inf")
         self._request_due = _NEVER
         self._rejected = 0
-        self._warned: set[tuple[object, ...]] = set()
         self.radius = 0
         """Hops to the farthest reachable router; a delivery with a longer trace than this plus one goes round in circles."""
 
@@ -121,7 +104,7 @@ class RoutingEngine:
     def link_lost(self, link: int, now: float) -> None:
         """The control link is gone; a neighbour without another link is lost at once."""
         self._neighbours.lost(link)
-        self._warned = {cause for cause in self._warned if cause[0] != link}
+        self._outbox.forget_warnings(link)
         self._settle(now)
 
     def receive(self, link: int, opcode: str, body: Mapping[str, Any], now: float) -> None:
@@ -140,14 +123,14 @@ class RoutingEngine:
             self._accept(link, message, now)
         except UnknownVersionError as error:
             self._rejected += 1
-            self._warn(
-                ("version", error.router_id),
+            self._outbox.warn(
+                (link, "version", error.router_id),
                 f"{_printable(opcode)} at protocol version {error.version} from {_printable(error.router_id)} is ignored",
             )
         except MalformedControlError as error:
             self._rejected += 1
-            self._warn(
-                (link, opcode if isinstance(opcode, str) and opcode in _OPCODES else "", str(error)),
+            self._outbox.warn(
+                (link, opcode if isinstance(opcode, str) and opcode in OPCODES else "", str(error)),
                 f"{_printable(opcode)} received on connection {link} is ignored: {error}",
             )
         else:
@@ -190,8 +173,7 @@ class RoutingEngine:
 
     def take_output(self) -> list[Output]:
         """What the engine wants done since the last call, in order."""
-        output, self._output = self._output, []
-        return output
+        return self._outbox.take()
 
     # -------------------------------------------------------------------- what forwarding asks, per message: look-ups
 
@@ -272,6 +254,7 @@ class RoutingEngine:
 
     def _node_info(self, node: Node) -> NodeInfo:
         router = node.router_id
+        small = len(self._states.nodes) * self._states.edge_count <= _MAX_TREE_STEPS
         return NodeInfo(
             router,
             self._table.next_hop.get(router),
@@ -279,7 +262,7 @@ class RoutingEngine:
             self._links.get(router),
             node.instance or 0,
             node.version,
-            self._table.valid_origins(router),
+            self._table.valid_origins(router) if small else frozenset(),
             tuple(sorted(node.peers)),
             self._topology_changed_at,
         )
@@ -290,18 +273,7 @@ class RoutingEngine:
 
     # --------------------------------------------------------------------------------------------- received messages
 
-    def _accept(
-        self,
-        link: int,
-        message: Hello
-        | RouterAdvertisement
-        | LinkStateRequest
-        | LinkStateUpdate
-        | MobileAddressRequest
-        | AbsoluteMobileUpdate
-        | DifferentialMobileUpdate,
-        now: float,
-    ) -> None:
+    def _accept(self, link: int, message: ControlMessage, now: float) -> None:
         """Check that there is room for what the message says, then take it in. Only the checks raise."""
         match message:
             case Hello():
@@ -345,9 +317,9 @@ class RoutingEngine:
         """Our own floods come back in a ring; a HELLO with our id does not."""
         if isinstance(message, Hello):
             if message.instance == self._instance:
-                self._warn(("loop",), "a link leads from this router to itself")
+                self._outbox.warn(("loop",), "a link leads from this router to itself")
             else:
-                self._warn(
+                self._outbox.warn(
                     ("duplicate",),
                     f"a neighbour has the same router id as this router: {_printable(self._id)}",
                 )
@@ -407,7 +379,7 @@ class RoutingEngine:
             self._changed_keys |= self._remote.forget(node.router_id)
             self._neighbours.restarted(node.router_id, instance)
             self._strange(node)
-            self._output.append(RouterRestarted(node.router_id))
+            self._outbox.event(RouterRestarted(node.router_id))
 
     def _strange(self, node: Node) -> None:
         """The router does not know us (any more), as far as we know; its link state will show."""
@@ -435,7 +407,7 @@ class RoutingEngine:
             self._changed_keys |= self._remote.forget(router)
         self._send_requests(now)
         if self._changed_keys:
-            self._output.append(RemoteAddressesChanged(frozenset(self._changed_keys)))
+            self._outbox.event(RemoteAddressesChanged(frozenset(self._changed_keys)))
             self._changed_keys.clear()
         if self._advertise:
             self._send_advertisement(now)
@@ -447,11 +419,11 @@ class RoutingEngine:
         used = self._neighbours.used
         for router in before:
             if router not in used:
-                self._output.append(NeighbourLost(router))
+                self._outbox.event(NeighbourLost(router))
         for router, state in used.items():
             old = before.get(router)
             if old is None or old.number != state.number:
-                self._output.append(NeighbourUp(router, state.number))
+                self._outbox.event(NeighbourUp(router, state.number))
                 self._states.nodes[router].link_state_request.ask()
                 self._compute_at_once()
         costs = dict(self._neighbours.costs())
@@ -489,7 +461,7 @@ class RoutingEngine:
             self._hold_off.pop(router, None)
             self._changed_keys |= self._remote.set_reachable(router, True)
             self._states.nodes[router].link_state_request.ask()
-        self._output.append(RoutesChanged())
+        self._outbox.event(RoutesChanged())
 
     def _beat(self, now: float) -> None:
         """What happens once per HELLO interval."""
@@ -512,16 +484,14 @@ class RoutingEngine:
     # ------------------------------------------------------------------------------------------------- messages we send
 
     def _send_hello(self, link: ControlLink) -> None:
-        seen = [link.router_id] if link.heard_at is not None and link.router_id is not None else []
-        body = hello_body(self._id, self._instance, seen)
-        self._output.append(SendControl(link.number, HELLO_ADDRESS, HELLO, body, mobile=False))
+        heard = link.router_id if link.heard_at is not None else None
+        self._outbox.hello(link.number, [] if heard is None else [heard])
 
     def _send_advertisement(self, now: float) -> None:
         self._advertise = False
         self._advertised_at = now
-        body = advertisement_body(self._id, self._instance, self._link_state_sequence, self._local.sequence)
-        for state in self._neighbours.used.values():
-            self._output.append(SendControl(state.number, ALL_ROUTERS_ADDRESS, RA, body, mobile=False))
+        links = self.neighbours().values()
+        self._outbox.advertisement(links, self._link_state_sequence, self._local.sequence)
 
     def _advertisement_due(self) -> float:
         """Often while the topology changes: a lost message then does little harm."""
@@ -534,9 +504,8 @@ class RoutingEngine:
 
     def _send_link_state(self, router: str, fallback: int) -> None:
         """The answer to an LSR: the way the routes say, else the way the question came."""
-        body = link_state_body(self._id, self._instance, self._link_state_sequence, self._announced_costs)
         link = self._links.get(router, fallback)
-        self._output.append(SendControl(link, router_address(router), LSU, body, mobile=False))
+        self._outbox.link_state(link, router, self._link_state_sequence, self._announced_costs)
 
     def _send_requests(self, now: float) -> None:
         """LSR and MAR that are due, and absolute MAU that had to wait, to routers that can be reached."""
@@ -547,12 +516,10 @@ class RoutingEngine:
                 continue
             if node.link_state_request.is_due(now):
                 node.link_state_request.sent(now)
-                body = link_state_request_body(self._id)
-                self._output.append(SendControl(link, router_address(router), LSR, body, mobile=False))
+                self._outbox.link_state_request(link, router)
             if node.knows_us and node.mobile_request.is_due(now):
                 node.mobile_request.sent(now)
-                body = mobile_request_body(self._id, self._have_sequence(node))
-                self._output.append(SendControl(link, router_mobile_address(router), MAR, body, mobile=True))
+                self._outbox.mobile_request(link, router, self._have_sequence(node))
             if node.knows_us and now >= node.absolute_due:
                 self._send_absolute_update(node, link, now)
             self._request_due = min(self._request_due, node.next_due())
@@ -573,10 +540,8 @@ class RoutingEngine:
     def _send_absolute_update(self, node: Node, fallback: int, now: float) -> None:
         node.absolute_sent_at = now
         node.absolute_due = _NEVER
-        router = node.router_id
-        body = absolute_update_body(self._id, self._local.sequence, self._local.announced)
-        link = self._links.get(router, fallback)
-        self._output.append(SendControl(link, router_mobile_address(router), MAU, body, mobile=True))
+        link = self._links.get(node.router_id, fallback)
+        self._outbox.absolute_update(link, node.router_id, self._local.sequence, self._local.announced)
 
     def _note_pending(self, now: float) -> None:
         if not self._local.pending:
@@ -600,20 +565,10 @@ class RoutingEngine:
         if not self._links:
             return
         self._updated_at = now
-        body = differential_update_body(self._id, self._local.sequence, added, removed)
         strangers = [router for router in self._table.next_hop if not self._states.nodes[router].knows_us]
-        for link in self.multicast_links(self._id, self.all_routers(), strangers):
-            self._output.append(SendControl(link, ALL_ROUTERS_MOBILE_ADDRESS, MAU, body, mobile=True))
+        links = self.multicast_links(self._id, self.all_routers(), strangers)
+        self._outbox.differential_update(links, self._local.sequence, added, removed)
         self._send_advertisement(now)
-
-    def _warn(self, cause: tuple[object, ...], text: str) -> None:
-        """Once per cause, and not without end."""
-        if cause not in self._warned and len(self._warned) < _MAX_WARNINGS:
-            self._warned.add(cause)
-            self._output.append(Warning(text))
-
-
-_OPCODES = frozenset({HELLO, RA, LSR, LSU, MAR, MAU})
 
 
 def _printable(text: object) -> str:

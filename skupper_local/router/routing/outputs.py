@@ -86,6 +86,7 @@ class NodeInfo:
     instance: int
     protocol_version: int
     valid_origins: frozenset[str]
+    """Empty for every router when the network is too large to compute them for display (about 1,000 routers)."""
     peers: tuple[str, ...]
     """The neighbours it lists in its link state."""
     last_topology_change: float

@@ -329,7 +329,7 @@ BODIES = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     st.lists(
         st.tuples(st.sampled_from(["HELLO", "RA", "LSR", "LSU", "MAR", "MAU", "?"]), BODIES | VALUES),

@@ -556,10 +556,9 @@ def test_mobile_messages_go_only_to_routers_that_know_the_sender() -> None:
     assert network.converged()
 
 
-@pytest.mark.parametrize("size", [30])
-def test_a_large_ring_converges_within_seconds(size: int) -> None:
-    network = ring(size)
-    assert network.run_until(network.converged, 8.0) < 3.0
+def test_a_large_ring_converges_within_a_second() -> None:
+    network = ring(16)
+    assert network.run_until(network.converged, 2.0) < 1.0
 
 
 # ------------------------------------------------------------------------------------------------------- any history at all
