@@ -19,6 +19,7 @@ from collections.abc import Iterable, Mapping, Set
 from typing import Any, assert_never
 
 from skupper_local.router.routing.control_messages import (
+    LINK_STATE_VERSION,
     OPCODES,
     AbsoluteMobileUpdate,
     ControlMessage,
@@ -86,7 +87,7 @@ class RoutingEngine:
         self._updated_at = float("-inf")
         self._advertised_at = float("-inf")
         self._computed_at = float("-inf")
-        self._topology_changed_at = float("-inf")
+        self._topology_changed_at: float | None = None
         self._next_hello = float("-inf")
         self._request_due = _NEVER
         self._rejected = 0
@@ -134,7 +135,7 @@ class RoutingEngine:
                 f"{_printable(opcode)} received on connection {link} is ignored: {error}",
             )
         else:
-            self._settle(now, link)
+            self._settle(now)
 
     def add_local_address(self, key: str, treatment: int, now: float) -> None:
         """Announce that the address (``"Mbackend"``) has a consumer here. It goes out with the next tick, so that addresses
@@ -240,15 +241,15 @@ class RoutingEngine:
     def nodes(self) -> list[NodeInfo]:
         """This router first, then every known router by id."""
         here = NodeInfo(
-            self._id,
-            "(self)",
-            0,
-            None,
-            self._instance,
-            1,
-            frozenset(),
-            tuple(self._announced_costs),
-            self._topology_changed_at,
+            router_id=self._id,
+            next_hop="(self)",
+            cost=0,
+            link=None,
+            instance=self._instance,
+            protocol_version=LINK_STATE_VERSION,
+            valid_origins=frozenset(),
+            peers=tuple(self._announced_costs),
+            last_topology_change=self._topology_changed_at,
         )
         return [here, *(self._node_info(self._states.nodes[router]) for router in sorted(self._states.nodes))]
 
@@ -256,15 +257,15 @@ class RoutingEngine:
         router = node.router_id
         small = len(self._states.nodes) * self._states.edge_count <= _MAX_TREE_STEPS
         return NodeInfo(
-            router,
-            self._table.next_hop.get(router),
-            self._table.cost.get(router),
-            self._links.get(router),
-            node.instance or 0,
-            node.version,
-            self._table.valid_origins(router) if small else frozenset(),
-            tuple(sorted(node.peers)),
-            self._topology_changed_at,
+            router_id=router,
+            next_hop=self._table.next_hop.get(router),
+            cost=self._table.cost.get(router),
+            link=self._links.get(router),
+            instance=node.instance or 0,
+            protocol_version=node.version,
+            valid_origins=self._table.valid_origins(router) if small else frozenset(),
+            peers=tuple(sorted(node.peers)),
+            last_topology_change=self._topology_changed_at,
         )
 
     def rejected_messages(self) -> int:
@@ -398,7 +399,7 @@ class RoutingEngine:
 
     # --------------------------------------------------------------------------------------------- from facts to effects
 
-    def _settle(self, now: float, link: int | None = None) -> None:
+    def _settle(self, now: float) -> None:
         self._settle_neighbours()
         if now >= self._computation_due():
             self._compute(now)
@@ -498,7 +499,8 @@ class RoutingEngine:
         if not self._neighbours.used:
             return _NEVER
         soon = self._advertised_at + self._timers.ra_interval_flux
-        if soon <= self._topology_changed_at + self._timers.flux_duration:
+        changed = self._topology_changed_at
+        if changed is not None and soon <= changed + self._timers.flux_duration:
             return soon
         return self._advertised_at + self._timers.ra_interval
 

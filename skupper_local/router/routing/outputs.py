@@ -89,5 +89,5 @@ class NodeInfo:
     """Empty for every router when the network is too large to compute them for display (about 1,000 routers)."""
     peers: tuple[str, ...]
     """The neighbours it lists in its link state."""
-    last_topology_change: float
-    """When this router last computed paths (the same in every entry), in the caller's clock."""
+    last_topology_change: float | None
+    """When this router last computed paths (the same in every entry), in the clock of the caller's ``now``; None: never."""
