@@ -229,6 +229,32 @@ def test_a_router_that_has_our_latest_addresses_gets_no_answer() -> None:
     assert conversation.hear("MAR", messages.mobile_request_body("peer", 1)) == []
 
 
+def test_a_router_is_asked_for_addresses_only_after_it_showed_that_it_knows_us() -> None:
+    """The reference logs a warning for each MAR or MAU of a router it does not know."""
+    conversation = Conversation()
+    conversation.meet()
+    conversation.hear("LSU", messages.link_state_body("peer", 1, 2, {"me": 1, "far": 1}))
+    outputs = conversation.hear("RA", messages.advertisement_body("far", 1, 1, 4))
+    assert sent(outputs, "LSR")
+    assert not sent(outputs, "MAR")
+    outputs = conversation.hear("LSU", messages.link_state_body("far", 1, 1, {"peer": 1}))
+    assert [output.to for output in sent(outputs, "MAR")] == ["amqp:/_topo/0/far/qdrouter.ma"]
+
+
+def test_updates_wait_a_moment_for_strangers_and_then_leave_out_a_neighbour_that_is_one() -> None:
+    conversation = Conversation()
+    conversation.engine.link_up(2, 1, conversation.now)
+    conversation.meet()
+    conversation.hear("HELLO", messages.hello_body("stranger", 1, ["me"]), link=2)
+    conversation.engine.add_local_address("Mweb", 3, conversation.now)
+    conversation.engine.tick(conversation.now)
+    assert not sent(conversation.take(), "MAU")
+    (update,) = sent(conversation.wait(1.0), "MAU")
+    assert (update.link, update.to) == (1, "_topo/0/all/qdrouter.ma")
+    outputs = conversation.hear("LSR", messages.link_state_request_body("stranger"), link=2)
+    assert [output.to for output in sent(outputs, "MAU")] == ["amqp:/_topo/0/stranger/qdrouter.ma"]
+
+
 def test_a_changed_treatment_is_announced_as_an_addition() -> None:
     conversation = Conversation()
     conversation.engine.add_local_address("Mweb", 3, conversation.now)
