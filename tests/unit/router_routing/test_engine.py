@@ -234,8 +234,8 @@ def test_a_router_is_asked_for_addresses_only_after_it_showed_that_it_knows_us()
     conversation = Conversation()
     conversation.meet()
     conversation.hear("LSU", messages.link_state_body("peer", 1, 2, {"me": 1, "far": 1}))
-    outputs = conversation.hear("RA", messages.advertisement_body("far", 1, 1, 4))
-    assert sent(outputs, "LSR")
+    assert [output.to for output in sent(conversation.wait(0.5), "LSR")] == ["amqp:/_topo/0/far/qdrouter"]
+    outputs = conversation.hear("RA", messages.advertisement_body("far", 1, 1, 4)) + conversation.wait(0.5)
     assert not sent(outputs, "MAR")
     outputs = conversation.hear("LSU", messages.link_state_body("far", 1, 1, {"peer": 1}))
     assert [output.to for output in sent(outputs, "MAR")] == ["amqp:/_topo/0/far/qdrouter.ma"]
