@@ -1,0 +1,198 @@
+"""The declarations of a namespace as they lie in ``input/resources``: reading all, adding and removing one.
+
+A resource that this program declares has a file of its own, ``<Kind>-<name>.yaml``. A user may keep several in one file under
+any name; those are read like the others and never rewritten, because the file's order and comments are the user's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from enum import Enum
+from pathlib import Path
+
+from skupper_local.namespace.lock import HeldLock
+from skupper_local.namespace.paths import NamespacePaths
+from skupper_local.namespace.resource_files import read_resource_files
+from skupper_local.operations.errors import AlreadyDeclaredError, DeclaredElsewhereError, SiteExistsError
+from skupper_local.resources import (
+    Problem,
+    Resource,
+    Site,
+    decode_documents,
+    encode_resource,
+    file_name,
+    in_namespace,
+    kind_of,
+)
+from skupper_local.resources.problems import InvalidResourcesError
+
+
+class Outcome(Enum):
+    """What became of one declaration."""
+
+    ADDED = "added"
+    CHANGED = "changed"
+    UNCHANGED = "unchanged"
+    DELETED = "deleted"
+
+
+@dataclass(frozen=True)
+class Declared:
+    """One resource and the file it stands in."""
+
+    resource: Resource
+    path: Path
+
+
+@dataclass(frozen=True)
+class Declarations:
+    """All that could be read, what could not, and what will have no effect."""
+
+    declared: tuple[Declared, ...]
+    problems: tuple[Problem, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def resources(self) -> tuple[Resource, ...]:
+        """The resources alone."""
+        return tuple(item.resource for item in self.declared)
+
+    def require(self) -> tuple[Resource, ...]:
+        """The resources; raises InvalidResourcesError when something could not be read."""
+        if self.problems:
+            raise InvalidResourcesError(self.problems)
+        return self.resources
+
+    def find(self, kind: str, name: str) -> Declared | None:
+        """The declaration of that kind and name."""
+        for item in self.declared:
+            if kind_of(item.resource) == kind and item.resource.name == name:
+                return item
+        return None
+
+    def of_kind(self, kind: str) -> tuple[Declared, ...]:
+        """Every declaration of a kind, by name."""
+        found = (item for item in self.declared if kind_of(item.resource) == kind)
+        return tuple(sorted(found, key=lambda item: item.resource.name))
+
+
+@dataclass(frozen=True)
+class Written:
+    """What became of one declaration, and its file."""
+
+    resource: Resource
+    outcome: Outcome
+    path: Path
+
+
+def read_declarations(directory: Path) -> Declarations:
+    """All declarations below ``directory`` (``input/resources``, ``internal/snapshot``, ``runtime/resources``)."""
+    found = read_resource_files(directory)
+    declared: list[Declared] = []
+    problems: list[Problem] = []
+    warnings = [f"{item.path}: not read: {item.reason}" for item in found.passed_over]
+    for file in found.files:
+        decoded = decode_documents(file.text, str(file.path))
+        declared.extend(Declared(resource, file.path) for resource in decoded.resources)
+        problems.extend(decoded.problems)
+        warnings.extend(str(warning) for warning in decoded.warnings)
+    return Declarations(tuple(declared), tuple(problems), tuple(warnings))
+
+
+def declare(
+    held: HeldLock, resources: Iterable[Resource], *, force: bool, overwrite: bool = False
+) -> tuple[Written, ...]:
+    """Write declarations, all or none, each to the file named after it.
+
+    ``overwrite`` lets a resource of the same kind and name be changed (``system apply``); ``force`` lets ``create`` do so too,
+    and lets another Site take the place of the one that is there. Raises AlreadyDeclaredError, SiteExistsError and
+    DeclaredElsewhereError; then nothing has changed.
+    """
+    existing = read_declarations(held.paths.input_resources)
+    transaction = held.transaction()
+    written: list[Written] = []
+    new_site = ""
+    for resource in resources:
+        resource = in_namespace(resource, held.paths.name)
+        if isinstance(resource, Site):
+            if new_site:
+                raise _site_exists(held.paths, new_site, resource.name)
+            new_site = resource.name
+            for other in _other_sites(existing, resource):
+                if not force:
+                    raise _site_exists(held.paths, other.resource.name, resource.name)
+                _require_own_file(other)
+                transaction.delete(other.path)
+                written.append(Written(other.resource, Outcome.DELETED, other.path))
+        path = held.paths.input_resources / file_name(resource)
+        present = existing.find(kind_of(resource), resource.name)
+        if present and same_declaration(present.resource, resource, held.paths.name):
+            written.append(Written(present.resource, Outcome.UNCHANGED, present.path))
+            continue
+        if present:
+            if not (force or overwrite):
+                raise _already_declared(present, resource)
+            _require_own_file(present)
+            resource = _keep_identity(resource, present.resource)
+        transaction.write(path, encode_resource(resource).encode())
+        written.append(Written(resource, Outcome.CHANGED if present else Outcome.ADDED, path))
+    transaction.commit()
+    return tuple(written)
+
+
+def remove_declarations(held: HeldLock, declared: Iterable[Declared]) -> None:
+    """Delete declarations, all or none. Raises DeclaredElsewhereError for one in a file of the user's."""
+    transaction = held.transaction()
+    for item in declared:
+        _require_own_file(item)
+        transaction.delete(item.path)
+    transaction.commit()
+
+
+def same_declaration(one: Resource, other: Resource, namespace: str) -> bool:
+    """Whether two declarations mean the same: a missing namespace is this one, a missing uid is any, statuses do not count."""
+
+    def bare(resource: Resource) -> Resource:
+        metadata = replace(resource.metadata, namespace=resource.metadata.namespace or namespace)
+        if not (one.metadata.uid and other.metadata.uid):
+            metadata = replace(metadata, uid="")
+        return replace(resource, metadata=metadata, status={})
+
+    return bare(one) == bare(other)
+
+
+def _other_sites(existing: Declarations, site: Site) -> list[Declared]:
+    return [item for item in existing.of_kind("Site") if item.resource.name != site.name]
+
+
+def _keep_identity(resource: Resource, present: Resource) -> Resource:
+    """A changed declaration keeps the uid it had (a Site's is the site id) unless it brings one."""
+    if resource.metadata.uid or not present.metadata.uid:
+        return resource
+    return replace(resource, metadata=replace(resource.metadata, uid=present.metadata.uid))
+
+
+def _require_own_file(item: Declared) -> None:
+    if item.path.name != file_name(item.resource):
+        raise DeclaredElsewhereError(
+            f"{item.resource.title} stands in a file of your own",
+            why=f"{item.path} is not rewritten by this program",
+            next_step="change or remove it there",
+        )
+
+
+def _already_declared(present: Declared, resource: Resource) -> AlreadyDeclaredError:
+    return AlreadyDeclaredError(
+        f"{resource.title} is declared already, with other content",
+        why=f"see {present.path}",
+        next_step="choose another name, edit the file, or replace it with --force",
+    )
+
+
+def _site_exists(paths: NamespacePaths, present: str, wanted: str) -> SiteExistsError:
+    return SiteExistsError(
+        f"Namespace {paths.name} has a site already: {present}",
+        why="a namespace holds one site",
+        next_step=f"create it in another namespace (site create {wanted} -n {wanted}), or replace {present} with --force",
+    )

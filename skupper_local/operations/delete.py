@@ -1,0 +1,79 @@
+"""Take declarations back: ``site delete``, ``listener delete``, ``connector delete``, ``link delete``.
+
+The running router does not notice before the next reload. A deleted Link takes the Secret with its key along, unless another
+Link uses it; the reference leaves the key behind.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from skupper_local.namespace.lock import HeldLock, lock_namespace
+from skupper_local.operations.declarations import (
+    Declarations,
+    Declared,
+    read_declarations,
+    remove_declarations,
+)
+from skupper_local.operations.errors import NotDeclaredError
+from skupper_local.operations.target import Target, platform_of
+from skupper_local.resources import Link, Resource
+
+
+@dataclass(frozen=True)
+class Deleted:
+    """What was taken back; ``started`` says that the router still runs with it until a reload."""
+
+    resources: tuple[Resource, ...]
+    started: bool
+
+
+def delete_declaration(target: Target, kind: str, name: str) -> Deleted:
+    """Take back the declaration of that kind and name. Raises NotDeclaredError."""
+    platform_of(target)
+    with lock_namespace(target.paths, command=target.command) as held:
+        declarations = read_declarations(held.paths.input_resources)
+        item = declarations.find(kind, name)
+        if item is None:
+            raise _not_declared(declarations, target, kind, name)
+        gone = [item, *_secret_of(declarations, item)]
+        remove_declarations(held, gone)
+    return _deleted(held, gone)
+
+
+def delete_all(target: Target) -> Deleted:
+    """Take back every declaration of the namespace; none is a success."""
+    platform_of(target)
+    with lock_namespace(target.paths, command=target.command) as held:
+        gone = read_declarations(held.paths.input_resources).declared
+        transaction = held.transaction()
+        transaction.delete_directory(held.paths.input_resources)
+        transaction.commit()
+    return _deleted(held, gone)
+
+
+def _deleted(held: HeldLock, gone: list[Declared] | tuple[Declared, ...]) -> Deleted:
+    return Deleted(tuple(item.resource for item in gone), held.paths.router_config.exists())
+
+
+def _secret_of(declarations: Declarations, item: Declared) -> list[Declared]:
+    if not isinstance(item.resource, Link) or not item.resource.tls_credentials:
+        return []
+    credentials = item.resource.tls_credentials
+    for other in declarations.of_kind("Link"):
+        used = isinstance(other.resource, Link) and other.resource.tls_credentials == credentials
+        if used and other is not item:
+            return []
+    secret = declarations.find("Secret", credentials)
+    return [secret] if secret and secret.path != item.path else []
+
+
+def _not_declared(declarations: Declarations, target: Target, kind: str, name: str) -> NotDeclaredError:
+    others = ", ".join(item.resource.name for item in declarations.of_kind(kind)[:10])
+    return NotDeclaredError(
+        f"There is no {kind.lower()} {name} in namespace {target.namespace}",
+        why=f"there {'are' if ',' in others else 'is'}: {others}"
+        if others
+        else f"no {kind.lower()} is declared there",
+        next_step=f"see what there is: skupper-local {kind.lower()} status -n {target.namespace}",
+    )
