@@ -8,7 +8,8 @@ Why outside the namespace: the lock is needed before the namespace exists, must 
 ``teardown``, which removes the directory. The file is removed together with the namespace; a command that was waiting for it
 sees that the name now belongs to another file, or to none, and starts again.
 
-The descriptor is closed on ``exec``: a program started under the lock does not keep it. A bare ``fork`` would.
+The descriptor is closed on ``exec``, and the lock is released explicitly: a program started under it does not keep it, unless
+its parent is killed before either happens.
 """
 
 from __future__ import annotations
@@ -97,14 +98,11 @@ class HeldLock:
         """Remove the namespace with everything in it: at once as seen from outside, file by file out of sight."""
         paths = self.paths
         with explained(f"cannot remove namespace {paths.name}", paths.home):
-            make_private_directories(paths.removed.parent)
             remove_tree(paths.removed)
             if require_directory(paths.home):
                 os.rename(paths.home, paths.removed)
                 sync_directory(paths.namespaces)
                 remove_tree(paths.removed)
-            with contextlib.suppress(OSError):
-                os.rmdir(paths.removed.parent)
         self.removed = True
 
 
@@ -129,6 +127,9 @@ def lock_namespace(
             with contextlib.suppress(OSError):
                 remove_file(paths.lock)
                 os.rmdir(paths.lock.parent)
+        # Said explicitly, because a child that was started a moment ago may not have closed its copy yet.
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
         os.close(descriptor)
 
 

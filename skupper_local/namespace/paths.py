@@ -180,7 +180,7 @@ class NamespacePaths:
     @property
     def removed(self) -> Path:
         """Where a namespace is moved, in one step, before it is deleted file by file."""
-        return self.data_home / "removed" / self.name
+        return self.data_home / f"removed-{self.name}"
 
     def exists(self) -> bool:
         """Whether something of a site is there: declarations, a runtime, a recorded platform or an unfinished change."""

@@ -99,7 +99,7 @@ class _Write:
 
 @dataclass(frozen=True)
 class _Plan:
-    """Paths are relative to the namespace. The n-th write owns ``new/w<n>`` and ``old/w<n>``, the n-th deletion ``old/d<n>``."""
+    """Paths relative to the namespace. The n-th write owns ``new/w<n>`` and ``old/w<n>``, the n-th deletion ``old/d<n>``."""
 
     deletes: tuple[str, ...] = ()
     removed_directories: tuple[str, ...] = ()  # children first
@@ -235,6 +235,7 @@ def recover(paths: NamespacePaths) -> Recovery:
     """
     directory = paths.transaction
     if not os.path.isdir(directory):
+        _remove_empty_namespace(paths)
         return Recovery.NOTHING
     for name, undo in (("rollback.json", True), ("commit.json", False)):
         plan = _read_plan(paths, directory / name)
@@ -512,8 +513,8 @@ def _discard(paths: NamespacePaths) -> None:
 
 def _remove_empty_namespace(paths: NamespacePaths) -> None:
     """A namespace that was only to be created leaves no directory behind."""
-    for directory in (paths.internal, paths.home, paths.namespaces):
-        remove_directory_if_empty(directory)
+    remove_directory_if_empty(paths.internal)
+    remove_directory_if_empty(paths.home)
 
 
 def _read_plan(paths: NamespacePaths, path: Path) -> _Plan | None:

@@ -54,7 +54,7 @@ from skupper_local.pki.errors import (
 from skupper_local.pki.keys import PrivateKey, encode_key, generate_ca_key, generate_leaf_key, load_key
 
 
-class Purpose(Protocol):
+class WantedPurpose(Protocol):
     """An enumeration member whose value is ``ca``, ``server`` or ``client``."""
 
     @property
@@ -67,7 +67,7 @@ class Wanted(Protocol):
     @property
     def name(self) -> str: ...
     @property
-    def purpose(self) -> Purpose: ...
+    def purpose(self) -> WantedPurpose: ...
     @property
     def subject(self) -> str: ...
     @property
