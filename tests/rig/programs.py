@@ -32,6 +32,20 @@ def wait_until_accepts(port: int, seconds: float = 20.0) -> float:
             time.sleep(0.01)
 
 
+def wait_until_refuses(port: int, seconds: float = 20.0) -> float:
+    """Wait until connections to the port are refused; returns after how many seconds they were."""
+    start = time.monotonic()
+    while time.monotonic() - start < seconds:
+        try:
+            with socket.create_connection((HOST, port), timeout=1.0):
+                time.sleep(0.05)
+        except ConnectionRefusedError:
+            return time.monotonic() - start
+        except OSError:
+            time.sleep(0.05)
+    raise TimeoutError(f"port {port} still accepts after {seconds} s")
+
+
 @contextlib.contextmanager
 def _service(module: str) -> Iterator[int]:
     port = free_port()
@@ -81,6 +95,11 @@ class Job:
     def running(self) -> bool:
         """Whether it is still at work."""
         return self._process.poll() is None
+
+    def stop(self) -> None:
+        """End it; its connections are reset."""
+        self._process.kill()
+        self._process.communicate()
 
 
 def run_job(job: str, timeout: float = 120.0, **arguments: Any) -> Any:

@@ -1,0 +1,1 @@
+"""The embedded router linked to a real ``skrouterd``."""
