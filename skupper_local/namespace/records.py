@@ -51,6 +51,8 @@ class Choices:
     router_id: str = ""
     #: Port by the name of what listens there, for instance ``skupper-local/normal`` or ``west/inter-router``.
     ports: Mapping[str, int] = field(default_factory=dict)
+    #: Hosts that were asked for in links, by the name of the access whose server certificate has to name them.
+    added_hosts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     #: Keys written by another version of this program, kept as they are.
     unknown: Mapping[str, Any] = field(default_factory=dict)
 
@@ -64,6 +66,7 @@ class Choices:
                 "siteId": self.site_id,
                 "routerId": self.router_id,
                 "ports": dict(sorted(self.ports.items())),
+                "addedHosts": {name: list(hosts) for name, hosts in sorted(self.added_hosts.items())},
             }
         )
 
@@ -76,12 +79,16 @@ def read_choices(paths: NamespacePaths) -> Choices:
     ports = record.pop("ports", {})
     if not isinstance(ports, dict) or not all(_is_port(port) for port in ports.values()):
         raise _damaged(paths.choices, "'ports' does not map names to port numbers")
+    added_hosts = record.pop("addedHosts", {})
+    if not isinstance(added_hosts, dict) or not all(_is_texts(hosts) for hosts in added_hosts.values()):
+        raise _damaged(paths.choices, "'addedHosts' does not map names to lists of hosts")
     return Choices(
         router_kind=_text(record, "routerKind", paths.choices),
         router_program=_text(record, "routerProgram", paths.choices),
         site_id=_text(record, "siteId", paths.choices),
         router_id=_text(record, "routerId", paths.choices),
         ports=ports,
+        added_hosts={name: tuple(hosts) for name, hosts in added_hosts.items()},
         unknown=record,
     )
 
@@ -174,6 +181,10 @@ def _text(record: dict[str, Any], key: str, path: Path) -> str:
 
 def _is_port(value: object) -> bool:
     return type(value) is int and 0 < value < 65536
+
+
+def _is_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
 def _damaged(path: Path, why: str) -> RecordDamagedError:
