@@ -11,6 +11,7 @@ from tests.interop.checks import (
     assert_no_complaints,
     assert_traffic,
     assert_whole,
+    wait_until_echoes,
     wait_until_serves,
 )
 from tests.rig.client import Stream

@@ -94,11 +94,15 @@ class Network:
         """Stop every running router in order with SIGTERM; returns exit statuses by name."""
         return {name: node.process.stop() for name, node in self.nodes.items() if node.process.running}
 
+    def kill(self) -> None:
+        """End every router at once."""
+        for node in self.nodes.values():
+            node.process.kill()
+
     def __enter__(self) -> Network:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for node in self.nodes.values():
-            node.process.kill()
+        self.kill()
