@@ -23,7 +23,7 @@ from skupper_local.resources.model import (
     in_namespace,
     kind_of,
 )
-from skupper_local.resources.problems import InvalidResourcesError, Origin, Problem
+from skupper_local.resources.problems import InvalidResourcesError, Origin, Problem, printable, shown
 from skupper_local.resources.rules import (
     host_rule,
     is_ip,
@@ -66,5 +66,7 @@ __all__ = [
     "name_rule",
     "object_name_rule",
     "port_rule",
+    "printable",
     "routing_key_rule",
+    "shown",
 ]

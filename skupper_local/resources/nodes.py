@@ -1,8 +1,9 @@
 """YAML text to a tree of nodes that know their line, within bounds.
 
-The tree is built from the parser's events, without recursion, so a hostile file costs what its size allows and no more: depth,
-documents and problems are bounded, anchors and aliases are refused (they are how a small file becomes a large value), and a key
-that stands twice in a map is a problem, not a silent replacement. JSON is read by the same parser, being YAML in flow style.
+The tree is built from the parser's events, without recursion, so a hostile file costs what its size allows and no more:
+depth, documents and problems are bounded, anchors and aliases are refused (they are how a small file becomes a large
+value), and a key that stands twice in a map is a problem, not a silent replacement. JSON is read by the same parser, being
+YAML in flow style.
 
 Plain scalars get their meaning from :func:`meaning`, in the core of YAML 1.1 that the reference's parser shares: a text
 that *looks* like a number or a truth value is one unless it is quoted.

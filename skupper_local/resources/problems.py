@@ -1,7 +1,7 @@
 """What is wrong with a declaration, said so that the person finds the place.
 
-Nothing in this package stops at the first mistake: every check adds a :class:`Problem` (the declaration cannot be used) or the
-same record as a warning (it can be used, but not all of it has an effect), and the caller decides when to give up.
+Nothing in this package stops at the first mistake: every check adds a :class:`Problem` (the declaration cannot be used) or
+the same record as a warning (it can be used, but not all of it has an effect), and the caller decides when to give up.
 """
 
 from __future__ import annotations
@@ -54,10 +54,10 @@ class Problem:
         return ": ".join(part for part in (place, self.subject, self.field, self.value, self.rule) if part)
 
 
-def printable(text: str) -> str:
-    """A text as it may appear in a message: one line, no control characters, at most some 60 characters."""
-    text = "".join(letter if letter.isprintable() else "?" for letter in text[: _SHOWN_VALUE + 1])
-    return text if len(text) <= _SHOWN_VALUE else text[: _SHOWN_VALUE - 3] + "..."
+def printable(text: str, limit: int = _SHOWN_VALUE) -> str:
+    """A text as it may appear in a message: one line, no control characters, at most ``limit`` characters."""
+    text = "".join(letter if letter.isprintable() else "?" for letter in text[: limit + 1])
+    return text if len(text) <= limit else text[: limit - 3] + "..."
 
 
 def shown(value: object) -> str:

@@ -1,12 +1,25 @@
 """The credentials a site wants, as a declarative list: who is named in them, who signs, who trusts, who uses them.
 
 Nothing is made here; the operations compare this list with what is on disk and issue what is missing (reference-engine 4.3).
+Three certificate authorities, each for one purpose: ``skupper-site-ca`` for links, ``skupper-service-ca`` for listeners and
+connectors over TLS, ``skupper-local-ca`` for management on this machine. A CA is wanted only when something is signed by it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from enum import Enum
+
+SITE_CA = "skupper-site-ca"
+SERVICE_CA = "skupper-service-ca"
+LOCAL_CA = "skupper-local-ca"
+LOCAL_SERVER = "skupper-local-server"
+LOCAL_CLIENT = "skupper-local-client"
+RESERVED = frozenset((SITE_CA, SERVICE_CA, LOCAL_CA, LOCAL_SERVER, LOCAL_CLIENT))
+"""Names of credentials that a declaration cannot use for its own."""
+
+_SUBJECT_LIMIT = 64
 
 
 class Purpose(Enum):
@@ -21,9 +34,9 @@ class Purpose(Enum):
 class CertificateWanted:
     """One certificate and key. ``name`` is the directory; ``subject`` the common name (at most 64 characters).
 
-    ``hosts`` become DNS names, and those that are IP addresses become IP names as well; always empty for a client. ``issuer`` is the CA
-    that signs (empty: the CA signs itself); ``trust`` names the CAs whose certificates together make ``ca.crt``, the
-    issuer's first. ``used_by`` says for whom it is, for messages.
+    ``hosts`` become DNS names, and those that are IP addresses become IP names as well; always empty for a client.
+    ``issuer`` is the CA that signs (empty: the CA signs itself); ``trust`` names the CAs whose certificates together make
+    ``ca.crt``, the issuer's first unless the peer is signed by another. ``used_by`` says for whom it is, for messages.
     """
 
     name: str
@@ -39,10 +52,59 @@ class CertificateWanted:
 class CredentialsCopy:
     """A directory ``runtime/certs/<profile>`` whose files come from elsewhere.
 
-    Either ``secret`` names the Secret that holds them (links), or ``certificate`` names the wanted certificate whose ``ca.crt`` alone is
-    copied (a connector over TLS without a client certificate).
+    Either ``secret`` names the Secret that holds them (links), or ``certificate`` names the wanted certificate whose
+    ``ca.crt`` alone is copied (a connector over TLS without a client certificate; reference-engine 11.2, defect 1).
     """
 
     profile: str
     secret: str = ""
     certificate: str = ""
+
+
+def authority(name: str, *used_by: str) -> CertificateWanted:
+    """A CA, which signs itself and names no host."""
+    return CertificateWanted(name, Purpose.CA, subject_of(name), used_by=used_by)
+
+
+def server(
+    name: str, subject: str, hosts: Iterable[str], *, issuer: str, trust: Iterable[str] = (), used_by: str
+) -> CertificateWanted:
+    """A server's certificate, trusting its own issuer and those in ``trust``."""
+    return CertificateWanted(
+        name,
+        Purpose.SERVER,
+        subject_of(subject),
+        hosts=distinct(hosts),
+        issuer=issuer,
+        trust=distinct((issuer, *trust)),
+        used_by=(used_by,),
+    )
+
+
+def client(name: str, *, issuer: str, trust: str = "", used_by: str) -> CertificateWanted:
+    """A client's certificate. It names no host, so that its holder can pose as none; ``trust`` signs the server."""
+    return CertificateWanted(
+        name, Purpose.CLIENT, subject_of(name), issuer=issuer, trust=(trust or issuer,), used_by=(used_by,)
+    )
+
+
+def merged(one: CertificateWanted, other: CertificateWanted) -> CertificateWanted | None:
+    """One certificate for two users that declared the same name; None when it cannot serve both."""
+    if (one.purpose, one.issuer) != (other.purpose, other.issuer):
+        return None
+    return replace(
+        one,
+        hosts=distinct((*one.hosts, *other.hosts)),
+        trust=distinct((*one.trust, *other.trust)),
+        used_by=distinct((*one.used_by, *other.used_by)),
+    )
+
+
+def subject_of(name: str) -> str:
+    """A common name: X.509 allows 64 characters (RFC 5280, ub-common-name). Nobody decides anything by it."""
+    return name[:_SUBJECT_LIMIT]
+
+
+def distinct(values: Iterable[str]) -> tuple[str, ...]:
+    """The values without repetitions, in their order."""
+    return tuple(dict.fromkeys(values))

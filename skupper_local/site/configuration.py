@@ -1,15 +1,158 @@
-"""The router's configuration of a site, as a list of entities (reference-engine 3)."""
+"""The router's configuration of a site, as a list of entities (reference-engine 3).
+
+Rendering decides nothing: every choice stands in the model already. Attributes carry the reference's types (the port of a
+listener is a number, that of a connector text), and an attribute without a value is left out.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from skupper_local.site.derive import SiteModel
+from skupper_local.site.model import Access, SiteModel
 
 if TYPE_CHECKING:
     from skupper_local.entities import Entity
 
+PLATFORM_LINUX = "linux"
+_CONTAINER_BASE = "${SSL_PROFILE_BASE_PATH}"
+"""Expanded by the router image's launcher; skrouterd itself expands nothing (reference-engine 3.5)."""
+
+
+class Rendered(NamedTuple):
+    """One entity of the configuration: its type as the file names it, and its attributes."""
+
+    type: str
+    attributes: dict[str, Any]
+
 
 def router_configuration(model: SiteModel) -> list[Entity]:
     """All entities of ``skrouterd.json`` in the reference's group order, each group sorted by name."""
-    raise NotImplementedError
+    from skupper_local.entities import Entity
+
+    return [Entity(rendered.type, rendered.attributes) for rendered in rendered_entities(model)]
+
+
+def rendered_entities(model: SiteModel) -> list[Rendered]:
+    """The configuration as plain attribute maps."""
+    return [
+        _entity("router", **_router(model)),
+        *_ssl_profiles(model),
+        *_connectors(model),
+        *(listener for access in model.accesses for listener in _listeners(access)),
+        _entity("address", prefix="mc", distribution="multicast"),
+        *_tcp_connectors(model),
+        *_tcp_listeners(model),
+        _entity("log", module="ROUTER_CORE", enable="error+"),
+        _entity(
+            "site",
+            name=model.state.site.name,
+            platform=model.facts.platform,
+            namespace=model.state.namespace,
+            version=model.facts.version,
+        ),
+    ]
+
+
+def _entity(kind: str, **attributes: Any) -> Rendered:
+    return Rendered(kind, {name: value for name, value in attributes.items() if value not in (None, "")})
+
+
+def _router(model: SiteModel) -> dict[str, Any]:
+    facts = model.facts
+    metadata = {"id": facts.site_id, "version": facts.version, "platform": facts.platform}
+    return {
+        "id": model.router_id,
+        "mode": model.mode,
+        "helloMaxAgeSeconds": "3",
+        "metadata": json.dumps(metadata, separators=(",", ":")),
+    }
+
+
+def _ssl_profiles(model: SiteModel) -> Iterator[Rendered]:
+    complete = {access.credentials for access in model.accesses}
+    complete |= {
+        f"{link.tls_credentials}-profile"
+        for link in model.state.links.values()
+        if link.endpoint_for(model.link_role)
+    }
+    complete |= {listener.tls_credentials for listener in model.state.listeners.values()}
+    trusting: set[str] = set()
+    for connector in model.state.connectors.values():
+        (complete if connector.use_client_cert else trusting).add(
+            _connector_profile(connector.tls_credentials, connector.use_client_cert)
+        )
+    base = model.facts.home if model.facts.platform == PLATFORM_LINUX else _CONTAINER_BASE
+    for name in sorted((complete | trusting) - {""}):
+        directory = f"{base}/runtime/certs/{name}"
+        if name in complete:
+            yield _entity(
+                "sslProfile",
+                name=name,
+                certFile=f"{directory}/tls.crt",
+                privateKeyFile=f"{directory}/tls.key",
+                caCertFile=f"{directory}/ca.crt",
+            )
+        else:
+            yield _entity("sslProfile", name=name, caCertFile=f"{directory}/ca.crt")
+
+
+def _connector_profile(credentials: str, client_certificate: bool) -> str:
+    return credentials if client_certificate or not credentials else f"{credentials}-profile"
+
+
+def _connectors(model: SiteModel) -> Iterator[Rendered]:
+    for link in model.state.links.values():
+        endpoint = link.endpoint_for(model.link_role)
+        if endpoint:
+            yield _entity(
+                "connector",
+                name=link.name,
+                role=model.link_role,
+                host=endpoint.host,
+                port=str(endpoint.port),
+                cost=max(1, link.cost),
+                sslProfile=f"{link.tls_credentials}-profile",
+            )
+
+
+def _listeners(access: Access) -> Iterator[Rendered]:
+    for role, port in access.ports.items():
+        yield _entity(
+            "listener",
+            name=f"{access.name}-{role}",
+            role=role,
+            host=access.resource.bind_host,
+            port=port,
+            sslProfile=access.credentials,
+            saslMechanisms="EXTERNAL",
+            authenticatePeer=True,
+        )
+
+
+def _tcp_connectors(model: SiteModel) -> Iterator[Rendered]:
+    for connector in model.state.connectors.values():
+        credentials = connector.tls_credentials
+        yield _entity(
+            "tcpConnector",
+            name=f"connector/{connector.name}@{connector.host}",
+            host=connector.host,
+            port=str(connector.port),
+            address=connector.routing_key,
+            sslProfile=_connector_profile(credentials, connector.use_client_cert),
+            verifyHostname=connector.verify_hostname if credentials else None,
+        )
+
+
+def _tcp_listeners(model: SiteModel) -> Iterator[Rendered]:
+    for listener in model.state.listeners.values():
+        yield _entity(
+            "tcpListener",
+            name=f"listener/{listener.name}",
+            host=listener.host,
+            port=str(listener.port),
+            address=listener.routing_key,
+            sslProfile=listener.tls_credentials,
+            observer=listener.observer,
+        )

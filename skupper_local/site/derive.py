@@ -1,118 +1,345 @@
-"""Declared state and facts of the machine in, everything the site consists of out."""
+"""Declared state and facts of the machine in, everything the site consists of out.
+
+The steps are the reference's (reference-engine 2.4 and 4.3): the access for local tools, the access for links if the site
+declares one, then credentials for accesses, links, listeners and connectors. Where the outcome differs on purpose,
+:mod:`skupper_local.site.differences` says so.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 
-from skupper_local.resources import Resource, RouterAccess
-from skupper_local.site.certificates import CertificateWanted, CredentialsCopy
-from skupper_local.site.state import SiteState
+from skupper_local.resources import (
+    AccessRole,
+    InvalidResourcesError,
+    Metadata,
+    OtherResource,
+    Problem,
+    Resource,
+    RouterAccess,
+)
+from skupper_local.resources.model import API_VERSION
+from skupper_local.site.certificates import (
+    LOCAL_CA,
+    LOCAL_CLIENT,
+    LOCAL_SERVER,
+    SERVICE_CA,
+    SITE_CA,
+    CertificateWanted,
+    CredentialsCopy,
+    Purpose,
+    authority,
+    client,
+    distinct,
+    merged,
+    server,
+)
+from skupper_local.site.configuration import rendered_entities
+from skupper_local.site.model import Access, PortWanted, SiteFacts, SiteModel
+from skupper_local.site.sockets import (
+    DEFAULT_PORTS,
+    LOOPBACK_NAMES,
+    Socket,
+    SocketTable,
+    is_loopback,
+    is_offerable,
+    is_unspecified,
+)
+from skupper_local.site.state import LOCAL_ACCESS, SiteState, problem_at
 
-
-@dataclass(frozen=True)
-class PortWanted:
-    """A port that the site needs and nobody declared. ``key`` names it for ever (``west/inter-router``).
-
-    The caller keeps the number it finds: the one recorded under ``key``, else the first free one from ``first`` upward that is not in
-    ``avoid``. ``host`` is the address to try it on, empty for all interfaces.
-    """
-
-    key: str
-    first: int
-    host: str = ""
-    avoid: frozenset[int] = frozenset()
-
-
-@dataclass(frozen=True)
-class SiteFacts:
-    """What the machine and earlier runs contribute; plain values.
-
-    ``home`` is the absolute path of the namespace directory; ``ports`` the number of each :class:`PortWanted` by key;
-    ``hostname_addresses`` what ``hostname`` resolves to; ``addresses`` those of the machine's interfaces in their order;
-    ``added_hosts`` further hosts for the server certificate of an access, by its name (asked for with ``--host`` before);
-    ``link_issuers`` the CAs of generated links (names in ``runtime/issuers``) that are not revoked; ``router_kind``
-    is ``embedded``, ``skrouterd`` or ``image``.
-    """
-
-    site_id: str
-    platform: str
-    version: str
-    home: str
-    ports: Mapping[str, int] = field(default_factory=dict)
-    hostname: str = ""
-    hostname_addresses: tuple[str, ...] = ()
-    addresses: tuple[str, ...] = ()
-    added_hosts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    link_issuers: tuple[str, ...] = ()
-    router_kind: str = "embedded"
-
-
-@dataclass(frozen=True)
-class Access:
-    """One place where the router accepts connections: a RouterAccess with every choice made.
-
-    ``resource`` is the RouterAccess as it is active (ports and credentials filled in); ``declared`` is False for the two that the
-    site gets by itself; ``ports`` maps each role to its port; ``hosts`` are the names in the server certificate, in the
-    order in which they are offered; ``issuer`` signs it; ``client_credentials`` names the client certificate for it.
-    """
-
-    resource: RouterAccess
-    declared: bool
-    ports: Mapping[str, int]
-    credentials: str
-    client_credentials: str
-    issuer: str
-    hosts: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class SiteModel:
-    """A site with every choice made: what is rendered into router configuration and credentials."""
-
-    state: SiteState
-    facts: SiteFacts
-    accesses: tuple[Access, ...]
-    certificates: tuple[CertificateWanted, ...]
-    copies: tuple[CredentialsCopy, ...]
-
-    @property
-    def mode(self) -> str:
-        """The router's mode, ``interior`` or ``edge``."""
-        return "edge" if self.state.site.edge else "interior"
-
-    @property
-    def router_id(self) -> str:
-        """``<site>-<first 8 characters of the site id>``: the same after every reload."""
-        return f"{self.state.site.name}-{self.facts.site_id[:8]}"
-
-    @property
-    def link_accesses(self) -> tuple[Access, ...]:
-        """The accesses where other sites can link to."""
-        return tuple(access for access in self.accesses if access.resource.accepts_links)
-
-    @property
-    def management_port(self) -> int:
-        """The port of ``skupper-local``, where the router answers management."""
-        raise NotImplementedError
+_LOCAL_HOST = "127.0.0.1"
+_LOCAL_PORT = 5671
 
 
 def ports_wanted(state: SiteState) -> tuple[PortWanted, ...]:
-    """The ports to find before :func:`derive`: ``skupper-local/normal``, and two more when the site accepts links by itself."""
-    raise NotImplementedError
+    """The ports to find before :func:`derive`: for local tools, and two more when the site accepts links by itself."""
+    declared = [listener.port for listener in state.listeners.values()]
+    for access in state.router_accesses.values():
+        declared += [role.port or DEFAULT_PORTS[role.name] for role in access.roles]
+    avoid = frozenset(declared)
+    wanted = [PortWanted(_port_key(LOCAL_ACCESS, "normal"), _LOCAL_PORT, _LOCAL_HOST, avoid)]
+    if _has_automatic_access(state):
+        name = state.site.name
+        wanted += [PortWanted(_port_key(name, role), port, "", avoid) for role, port in DEFAULT_PORTS.items()]
+    return tuple(wanted)
 
 
 def derive(state: SiteState, facts: SiteFacts) -> SiteModel:
-    """Make every choice (reference-engine 2.4, 4.3).
+    """Make every choice.
 
-    Raises InvalidResourcesError when the chosen router cannot do what is declared (edge mode on the embedded router).
+    ``facts.ports`` must hold every port of :func:`ports_wanted`. Raises InvalidResourcesError for what can be seen only now:
+    names and ports of declarations that meet those of the site itself, or a router that cannot do what is declared.
     """
-    raise NotImplementedError
+    derivation = _Derivation(state, facts)
+    model = SiteModel(
+        state=state,
+        facts=facts,
+        accesses=derivation.accesses(),
+        certificates=derivation.certificates(),
+        copies=derivation.copies(),
+    )
+    derivation.check(model)
+    if derivation.problems:
+        raise InvalidResourcesError(
+            derivation.problems, what="The declarations do not make a site that can run here"
+        )
+    return model
 
 
 def active_resources(model: SiteModel) -> tuple[Resource, ...]:
-    """The declared resources and the generated ones (RouterAccess, Certificate), without statuses: ``runtime/resources``.
+    """The declared resources and the generated ones (RouterAccess, Certificate): what ``runtime/resources`` holds.
 
-    Give them to :func:`~skupper_local.site.with_statuses` before they are written.
+    Without statuses of this moment: give them to :func:`~skupper_local.site.with_statuses` before they are written.
     """
-    raise NotImplementedError
+    state = model.state
+    accesses = {access.name: access.resource for access in model.accesses}
+    site = replace(state.site, metadata=replace(state.site.metadata, uid=model.facts.site_id))
+    generated = {wanted.name: _certificate_resource(wanted, state.namespace) for wanted in model.certificates}
+    others = (
+        other for other in state.others if not (other.other_kind == "Certificate" and other.name in generated)
+    )
+    return (
+        site,
+        *state.listeners.values(),
+        *state.connectors.values(),
+        *state.links.values(),
+        *accesses.values(),
+        *state.secrets.values(),
+        *generated.values(),
+        *others,
+    )
+
+
+def access_hosts(access: RouterAccess, facts: SiteFacts) -> tuple[str, ...]:
+    """The names in the server certificate of a link access, in the order in which they are offered.
+
+    What the user wrote and the address bound come first. An access on all interfaces for which the user wrote nothing gets
+    what a remote can use: the host name and the addresses of this machine. What was asked for later is added. Where this
+    machine can reach the access under its loopback names they are added, so that sites on one machine can be linked. A host
+    name that does not lead here from here comes last: others may know better.
+    """
+    bound = access.bind_host
+    everywhere = is_unspecified(bound)
+    declared = [name for name in access.subject_alternative_names if not is_unspecified(name)]
+    addresses = [address for address in facts.addresses if is_offerable(address)] if everywhere else [bound]
+    loopback = LOOPBACK_NAMES if everywhere or is_loopback(bound) else ()
+    added = facts.added_hosts.get(access.name, ())
+    if declared:
+        return distinct((*declared, *(() if everywhere else addresses), *added, *loopback))
+    known = [facts.hostname] if hostname_leads_here(facts, addresses) else []
+    unknown = [facts.hostname] if facts.hostname and everywhere else []
+    return distinct((*known, *addresses, *added, *loopback, *unknown))
+
+
+def hostname_leads_here(facts: SiteFacts, addresses: Iterable[str]) -> bool:
+    """Whether the host name resolves to one of these addresses and not just to the loopback."""
+    return bool(facts.hostname) and not set(facts.hostname_addresses).isdisjoint(addresses)
+
+
+def _has_automatic_access(state: SiteState) -> bool:
+    """A RouterAccess named like the site takes the place of the automatic one (reference-engine 2.4, step 3)."""
+    return state.site.accepts_links and state.site.name not in state.router_accesses
+
+
+def _port_key(access: str, role: str) -> str:
+    return f"{access}/{role}"
+
+
+def _certificate_resource(wanted: CertificateWanted, namespace: str) -> OtherResource:
+    """A Certificate as the reference writes it to ``runtime/resources`` (reference-engine, appendix A)."""
+    spec = {
+        "ca": wanted.issuer,
+        "subject": wanted.subject,
+        "hosts": list(wanted.hosts),
+        "client": wanted.purpose is Purpose.CLIENT,
+        "server": wanted.purpose is Purpose.SERVER,
+        "signing": wanted.purpose is Purpose.CA,
+    }
+    return OtherResource(
+        other_kind="Certificate",
+        other_api_version=API_VERSION,
+        metadata=Metadata(name=wanted.name, namespace=namespace),
+        body={"spec": {key: value for key, value in spec.items() if value}},
+        status={"message": "OK"},
+    )
+
+
+@dataclass
+class _Derivation:
+    state: SiteState
+    facts: SiteFacts
+    problems: list[Problem] = field(default_factory=list)
+
+    # Accesses.
+
+    def accesses(self) -> tuple[Access, ...]:
+        made = [self.link_access(access, declared=True) for access in self.state.router_accesses.values()]
+        if _has_automatic_access(self.state):
+            made.append(self.link_access(self.automatic_access(), declared=False))
+        return (self.local_access(), *made)
+
+    def local_access(self) -> Access:
+        port = self.facts.ports[_port_key(LOCAL_ACCESS, "normal")]
+        resource = RouterAccess(
+            metadata=Metadata(name=LOCAL_ACCESS, namespace=self.state.namespace),
+            roles=(AccessRole(name="normal", port=port),),
+            bind_host=_LOCAL_HOST,
+            tls_credentials=LOCAL_SERVER,
+            issuer=LOCAL_CA,
+        )
+        return Access(
+            resource=resource,
+            declared=False,
+            ports={"normal": port},
+            credentials=LOCAL_SERVER,
+            client_credentials=LOCAL_CLIENT,
+            issuer=LOCAL_CA,
+            hosts=(_LOCAL_HOST, "localhost"),
+        )
+
+    def automatic_access(self) -> RouterAccess:
+        name = self.state.site.name
+        return RouterAccess(
+            metadata=Metadata(name=name, namespace=self.state.namespace),
+            roles=tuple(
+                AccessRole(name=role, port=self.facts.ports[_port_key(name, role)]) for role in DEFAULT_PORTS
+            ),
+        )
+
+    def link_access(self, access: RouterAccess, *, declared: bool) -> Access:
+        credentials = access.tls_credentials or access.name
+        hosts = access_hosts(access, self.facts)
+        roles = tuple(replace(role, port=role.port or DEFAULT_PORTS[role.name]) for role in access.roles)
+        active = replace(access, roles=roles, tls_credentials=credentials)
+        if not declared:
+            active = replace(active, subject_alternative_names=hosts)
+        return Access(
+            resource=active,
+            declared=declared,
+            ports={role.name: role.port for role in roles},
+            credentials=credentials,
+            client_credentials=f"client-{credentials}",
+            issuer=access.issuer or SITE_CA,
+            hosts=hosts,
+        )
+
+    # Credentials.
+
+    def certificates(self) -> tuple[CertificateWanted, ...]:
+        leaves: dict[str, CertificateWanted] = {}
+        for resource, wanted in (*self.access_certificates(), *self.service_certificates()):
+            known = leaves.get(wanted.name)
+            together = merged(known, wanted) if known else wanted
+            if together is None and known:
+                rule = f"names credentials of {', '.join(known.used_by)}, which serve another purpose"
+                self.problems.append(problem_at(resource, "spec.tlsCredentials", wanted.name, rule))
+            elif together:
+                leaves[wanted.name] = together
+        issuers: dict[str, list[str]] = {}
+        for leaf in leaves.values():
+            issuers.setdefault(leaf.issuer, []).extend(leaf.used_by)
+        return (*(authority(name, *distinct(users)) for name, users in issuers.items()), *leaves.values())
+
+    def access_certificates(self) -> Iterable[tuple[Resource, CertificateWanted]]:
+        for access in self.accesses():
+            resource, user = access.resource, access.resource.title
+            trust = self.facts.link_issuers if resource.accepts_links else ()
+            subject = access.name if resource.accepts_links else _LOCAL_HOST
+            yield (
+                resource,
+                server(
+                    access.credentials, subject, access.hosts, issuer=access.issuer, trust=trust, used_by=user
+                ),
+            )
+            yield resource, client(access.client_credentials, issuer=access.issuer, used_by=user)
+
+    def service_certificates(self) -> Iterable[tuple[Resource, CertificateWanted]]:
+        for listener in self.state.listeners.values():
+            name = listener.tls_credentials
+            if name:
+                hosts = self.listener_hosts(listener.host)
+                subject = listener.name if is_unspecified(listener.host) else listener.host
+                yield listener, server(name, subject, hosts, issuer=SERVICE_CA, used_by=listener.title)
+        for connector in self.state.connectors.values():
+            name = connector.tls_credentials
+            if name:
+                yield connector, client(name, issuer=SERVICE_CA, used_by=connector.title)
+
+    def listener_hosts(self, host: str) -> tuple[str, ...]:
+        """Under which names clients of a listener may call it: the host bound, or every name of the machine."""
+        if not is_unspecified(host):
+            return distinct((host, *LOOPBACK_NAMES)) if is_loopback(host) else (host,)
+        named = (self.facts.hostname,) if self.facts.hostname else ()
+        return distinct((*named, *filter(is_offerable, self.facts.addresses), *LOOPBACK_NAMES))
+
+    def copies(self) -> tuple[CredentialsCopy, ...]:
+        wanted: dict[str, CredentialsCopy] = {}
+        for link in self.state.links.values():
+            copy = CredentialsCopy(f"{link.tls_credentials}-profile", secret=link.tls_credentials)
+            wanted[copy.profile] = copy
+        for connector in self.state.connectors.values():
+            name = connector.tls_credentials
+            if name and not connector.use_client_cert:
+                copy = CredentialsCopy(f"{name}-profile", certificate=name)
+                if wanted.setdefault(copy.profile, copy) != copy:
+                    rule = "is also the name of a link's credentials; give one of them another name"
+                    self.problems.append(problem_at(connector, "spec.tlsCredentials", name, rule))
+        return tuple(wanted.values())
+
+    # What can be seen only now.
+
+    def check(self, model: SiteModel) -> None:
+        self.check_router()
+        self.check_ports(model)
+        if not self.problems:
+            self.check_names(model)
+
+    def check_router(self) -> None:
+        if self.facts.router_kind != "embedded":
+            return
+        site = self.state.site
+        if site.edge:
+            rule = "the embedded router cannot run an edge site yet; use skrouterd, or an interior site"
+            self.problems.append(problem_at(site, "spec.edge", site.edge, rule))
+        for listener in self.state.listeners.values():
+            if listener.observer in ("http1", "http2"):
+                rule = (
+                    "the embedded router does not inspect traffic yet; leave observer out, or use skrouterd"
+                )
+                self.problems.append(problem_at(listener, "spec.observer", listener.observer, rule))
+
+    def check_ports(self, model: SiteModel) -> None:
+        """Ports the site chose for itself before a declaration came and took the same."""
+        table = SocketTable()
+        for access in model.accesses:
+            for role, port in access.ports.items():
+                if not access.declared:
+                    table.add(Socket(access.resource.bind_host, port, f"{access.resource.title} ({role})"))
+        declared: list[tuple[Resource, str, Socket]] = [
+            (listener, "spec.port", Socket(listener.host, listener.port, ""))
+            for listener in self.state.listeners.values()
+        ]
+        for access in model.accesses:
+            if access.declared:
+                bound = access.resource.bind_host
+                sockets = (Socket(bound, port, "") for port in access.ports.values())
+                declared += [(access.resource, "spec.roles", socket) for socket in sockets]
+        for resource, path, socket in declared:
+            other = table.in_the_way(socket)
+            if other:
+                rule = f"is the port that the site chose for {other.owner}; declare another one"
+                self.problems.append(problem_at(resource, path, socket.port, rule))
+
+    def check_names(self, model: SiteModel) -> None:
+        """Entities of all types share one space of names in skrouterd (router-protocol 11)."""
+        first: dict[str, str] = {}
+        for entity in rendered_entities(model):
+            name = entity.attributes.get("name", "")
+            if name and entity.type != "site" and first.setdefault(name, entity.type) != entity.type:
+                rule = (
+                    f"the router would have both a {first[name]} and a {entity.type} of this name; "
+                    "rename the link, the access or the credentials"
+                )
+                resource = self.state.links.get(name, self.state.site)
+                self.problems.append(problem_at(resource, "metadata.name", name, rule))

@@ -1,22 +1,78 @@
-"""What a running router says of itself, taken from its management answers."""
+"""What a running router says of itself, taken from its management answers (router-protocol 7).
+
+Routers differ in what they tell: skrouterd counts the destinations of an address in ``router.address``, names a bind error
+only in ``connectionMsg`` of a ``tcpListener``, and knows nothing of the listeners of other sites. What was not said stays
+unknown here; :mod:`skupper_local.site.status` never takes unknown for good.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-OBSERVED_TYPES: tuple[str, ...] = (
-    "io.skupper.router.router",
-    "io.skupper.router.router.node",
-    "io.skupper.router.connection",
-    "io.skupper.router.connector",
-    "io.skupper.router.listener",
-    "io.skupper.router.tcpListener",
-    "io.skupper.router.tcpConnector",
-    "io.skupper.router.router.address",
+Answers = Mapping[str, Sequence[Mapping[str, Any]]]
+
+_PREFIX = "io.skupper.router."
+
+OBSERVED_TYPES: tuple[str, ...] = tuple(
+    _PREFIX + name
+    for name in (
+        "router",
+        "router.node",
+        "connection",
+        "connector",
+        "listener",
+        "tcpListener",
+        "tcpConnector",
+        "router.address",
+    )
 )
-"""The entity types to QUERY, by their full names, for :func:`observe`."""
+"""The entity types to QUERY at the site's own router, by their full names, for :func:`observe`."""
+
+REMOTE_TYPES: tuple[str, ...] = tuple(_PREFIX + name for name in ("router", "tcpListener", "tcpConnector"))
+"""The entity types to QUERY at each other router of the network."""
+
+_LINK_ROLES = ("inter-router", "edge")
+_NAME_LIMIT = 253
+# The id of a reference's router ends with seconds and nanoseconds, ours with eight characters of the site id.
+_GENERATED_ID = re.compile(r"(?P<site>.+?)-(?:\d{9,11}-\d{1,9}|[0-9a-f]{8})")
+
+
+@dataclass(frozen=True)
+class Connection:
+    """A connection to another router. ``up`` is False while it is being closed; ``host`` is the peer's ``host:port``."""
+
+    container: str
+    host: str
+    role: str
+    incoming: bool
+    up: bool
+    user: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Dialler:
+    """A connector of the router: whether its connection stands, and what the router says about it."""
+
+    name: str
+    host: str
+    port: str
+    up: bool
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class ListeningSocket:
+    """A listener or tcpListener. ``up`` is None when the router does not say; ``message`` holds a bind error."""
+
+    name: str
+    up: bool | None
+    message: str = ""
+    address: str = ""
 
 
 @dataclass(frozen=True)
@@ -32,19 +88,154 @@ class RemoteRouter:
 
 @dataclass(frozen=True)
 class ObservedRouter:
-    """The router now. See :func:`observe`."""
+    """The router now. ``nodes`` are the ids of all other routers it can reach; ``destinations`` counts connectors by key.
+
+    See :func:`observe`.
+    """
 
     router_id: str
+    nodes: frozenset[str] = frozenset()
+    connections: tuple[Connection, ...] = ()
+    connectors: Mapping[str, Dialler] = field(default_factory=dict)
+    listeners: Mapping[str, ListeningSocket] = field(default_factory=dict)
+    tcp_listeners: Mapping[str, ListeningSocket] = field(default_factory=dict)
+    tcp_connectors: Mapping[str, ListeningSocket] = field(default_factory=dict)
+    destinations: Mapping[str, int] = field(default_factory=dict)
+    remote_routers: Mapping[str, RemoteRouter] = field(default_factory=dict)
+
+    def incoming_links(self) -> tuple[Connection, ...]:
+        """The links that other sites dialled, one for each remote router."""
+        found = {
+            connection.container: connection
+            for connection in self.connections
+            if connection.incoming and connection.role in _LINK_ROLES
+        }
+        return tuple(found[container] for container in sorted(found))
+
+    def outgoing_link(self, host: str, port: int, role: str) -> Connection | None:
+        """The connection that was dialled to an endpoint."""
+        wanted = {f"{host}:{port}", f"[{host}]:{port}"}
+        for connection in self.connections:
+            if not connection.incoming and connection.role == role and connection.host in wanted:
+                return connection
+        return None
+
+    def site_of(self, router_id: str) -> tuple[str, str]:
+        """Name and id of the site a router belongs to; the id is empty and the name a guess if it did not tell."""
+        remote = self.remote_routers.get(router_id)
+        if remote and remote.site_name:
+            return remote.site_name, remote.site_id
+        return site_name_of(router_id), remote.site_id if remote else ""
 
 
-def observe(
-    answers: Mapping[str, Sequence[Mapping[str, Any]]],
-    *,
-    remote_routers: Mapping[str, Mapping[str, Sequence[Mapping[str, Any]]]] | None = None,
-) -> ObservedRouter:
+def site_name_of(router_id: str) -> str:
+    """The site's name in a router id made by this program or by the reference; else the id itself."""
+    found = _GENERATED_ID.fullmatch(router_id)
+    return found["site"] if found else router_id
+
+
+def observe(answers: Answers, *, remote_routers: Mapping[str, Answers] | None = None) -> ObservedRouter:
     """Translate management answers: entity type (full or short name) to the entities' attribute maps.
 
-    ``remote_routers`` may hold the answers of other routers by router id (types router, tcpListener, tcpConnector); it is what tells whether a
-    connector has a listener elsewhere, and the remote site's true name. Missing types and attributes are taken as unknown.
+    ``remote_routers`` may hold the answers of other routers by router id (:data:`REMOTE_TYPES`); it is what tells whether a
+    connector has a listener elsewhere, and a remote site's true name. Missing types and attributes count as unknown, and
+    values of a wrong type, which a remote router might send, as missing.
     """
-    raise NotImplementedError
+    router = next(_entities(answers, "router"), {})
+    router_id = _text(router, "id")
+    tcp_listeners = {_text(entity, "name"): _socket(entity) for entity in _entities(answers, "tcpListener")}
+    tcp_connectors = {_text(entity, "name"): _socket(entity) for entity in _entities(answers, "tcpConnector")}
+    nodes = {
+        _text(node, "id") for node in _entities(answers, "router.node") if _text(node, "nextHop") != "(self)"
+    }
+    return ObservedRouter(
+        router_id=router_id,
+        nodes=frozenset(nodes - {router_id, ""}),
+        connections=tuple(_connection(entity) for entity in _entities(answers, "connection")),
+        connectors={_text(entity, "name"): _dialler(entity) for entity in _entities(answers, "connector")},
+        listeners={_text(entity, "name"): _socket(entity) for entity in _entities(answers, "listener")},
+        tcp_listeners=tcp_listeners,
+        tcp_connectors=tcp_connectors,
+        destinations=_destinations(answers),
+        remote_routers={
+            remote_id: _remote(remote_id, remote) for remote_id, remote in (remote_routers or {}).items()
+        },
+    )
+
+
+def _entities(answers: Answers, short: str) -> Iterator[Mapping[str, Any]]:
+    return iter(answers.get(_PREFIX + short) or answers.get(short) or ())
+
+
+def _text(entity: Mapping[str, Any], attribute: str) -> str:
+    value = entity.get(attribute)
+    if isinstance(value, str):
+        return value[:_NAME_LIMIT]
+    return "" if value is None or isinstance(value, bool) else str(value)[:_NAME_LIMIT]
+
+
+def _connection(entity: Mapping[str, Any]) -> Connection:
+    return Connection(
+        container=_text(entity, "container"),
+        host=_text(entity, "host"),
+        role=_text(entity, "role"),
+        incoming=_text(entity, "dir") == "in",
+        up=entity.get("operStatus") in (None, "up"),
+        user=_text(entity, "user"),
+        reason=_text(entity, "reason"),
+    )
+
+
+def _dialler(entity: Mapping[str, Any]) -> Dialler:
+    return Dialler(
+        name=_text(entity, "name"),
+        host=_text(entity, "host"),
+        port=_text(entity, "port"),
+        up=_text(entity, "connectionStatus").upper() == "SUCCESS",
+        message=_text(entity, "connectionMsg"),
+    )
+
+
+def _socket(entity: Mapping[str, Any]) -> ListeningSocket:
+    status = _text(entity, "operStatus")
+    return ListeningSocket(
+        name=_text(entity, "name"),
+        up=None if not status else status == "up",
+        message=_text(entity, "connectionMsg"),
+        address=_text(entity, "address"),
+    )
+
+
+def _destinations(answers: Answers) -> dict[str, int]:
+    """How many connectors each mobile address has here and how many routers offer it elsewhere."""
+    found: dict[str, int] = {}
+    for entity in _entities(answers, "router.address"):
+        name = _text(entity, "name") or _text(entity, "key")
+        count = sum(_count(entity, attribute) for attribute in ("subscriberCount", "remoteCount"))
+        if name.startswith("M"):  # the class of a mobile address in the router's table (router-protocol 4)
+            found[name[1:]] = found.get(name[1:], 0) + count
+    return found
+
+
+def _count(entity: Mapping[str, Any], attribute: str) -> int:
+    value = entity.get(attribute)
+    return value if isinstance(value, int) and value > 0 else 0
+
+
+def _remote(router_id: str, answers: Answers) -> RemoteRouter:
+    router = next(_entities(answers, "router"), {})
+    site_id = ""
+    try:
+        metadata = json.loads(_text(router, "metadata"))
+        site_id = str(metadata["id"])
+    except (ValueError, TypeError, KeyError, RecursionError):
+        pass  # not ours to insist on: a router may have no metadata
+    return RemoteRouter(
+        router_id=router_id,
+        site_id=site_id,
+        site_name=site_name_of(router_id),
+        listener_keys=frozenset(_text(entity, "address") for entity in _entities(answers, "tcpListener"))
+        - {""},
+        connector_keys=frozenset(_text(entity, "address") for entity in _entities(answers, "tcpConnector"))
+        - {""},
+    )

@@ -1,13 +1,20 @@
-"""What separates a running router from the one that is wanted."""
+"""What separates a running router from the one that is wanted.
+
+Two configurations are compared as sets of entities: their order says nothing (reference-engine 3.1), and a value written as
+text equals the same value written as a number (``"55671"`` and ``55671``), because the router reads both alike.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from skupper_local.entities import Entity
+
+_SINGLE = frozenset(("router", "site"))
+"""Types of which a configuration has one entity: a new name changes it, and does not make another."""
 
 
 @dataclass(frozen=True)
@@ -33,10 +40,56 @@ class Plan:
         return not self.restart and not self.reissued
 
     def lines(self) -> tuple[str, ...]:
-        """The plan for a reader, one line per entity: ``+ tcpListener listener/backend``, ``~ ...``, ``- ...``."""
-        raise NotImplementedError
+        """The plan for a reader, a line for each entity: ``+ tcpListener listener/backend``, ``- ...``, ``~ ...``.
+
+        A changed entity names the attributes that change.
+        """
+        lines = [f"+ {_title(entity)}" for entity in self.added]
+        lines += [f"- {_title(entity)}" for entity in self.removed]
+        for before, after in self.changed:
+            lines.append(f"~ {_title(after)} ({', '.join(_changed_attributes(before, after))})")
+        lines += [f"~ sslProfile {name} (files)" for name in self.reissued]
+        return tuple(lines)
 
 
 def plan(running: Sequence[Entity], wanted: Sequence[Entity], *, reissued: Iterable[str] = ()) -> Plan:
-    """Compare two configurations; the order of entities does not count."""
-    raise NotImplementedError
+    """Compare two configurations. Of entities with one name, the last counts, as when the router reads them."""
+    before, after = _by_key(running), _by_key(wanted)
+    return Plan(
+        added=tuple(entity for key, entity in after.items() if key not in before),
+        removed=tuple(entity for key, entity in before.items() if key not in after),
+        changed=tuple(
+            (before[key], entity)
+            for key, entity in after.items()
+            if key in before and _changed_attributes(before[key], entity)
+        ),
+        reissued=tuple(sorted(set(reissued))),
+    )
+
+
+def _by_key(entities: Sequence[Entity]) -> dict[tuple[str, str], Entity]:
+    return {(entity.type, _key(entity)): entity for entity in entities}
+
+
+def _key(entity: Entity) -> str:
+    """What an entity is told apart by when a configuration is read back (reference-engine 3.1)."""
+    if entity.type in _SINGLE:
+        return ""
+    attribute = {"address": "prefix", "log": "module"}.get(entity.type, "name")
+    return str(entity.attributes.get(attribute, ""))
+
+
+def _title(entity: Entity) -> str:
+    return f"{entity.type} {_key(entity)}".strip()
+
+
+def _changed_attributes(before: Entity, after: Entity) -> list[str]:
+    names = before.attributes.keys() | after.attributes.keys()
+    return sorted(name for name in names if _value(before.attributes, name) != _value(after.attributes, name))
+
+
+def _value(attributes: Mapping[str, Any], name: str) -> str | None:
+    value = attributes.get(name)
+    if value is None:
+        return None
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,20 +1,60 @@
-"""Declared and observed in, status conditions out; never optimistic (reference-engine 10)."""
+"""Declared and observed in, status conditions out; never optimistic (reference-engine 10).
+
+Each kind has required conditions; the status of a resource is the first of them that is not fulfilled, with its reason, or
+Ready. What the router did not say counts as not fulfilled, and when it does not answer at all nothing that depends on it is
+Ready, whatever an earlier status said.
+
+A condition is ``Pending`` when it may come by itself (a connector appears, a link is dialled again) and ``Error`` when
+somebody has to do something (a port that is taken, a link without an endpoint for this site).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
-from skupper_local.resources import Resource
-from skupper_local.site.observed import ObservedRouter
+from skupper_local.resources import (
+    Connector,
+    Link,
+    Listener,
+    Resource,
+    RouterAccess,
+    Site,
+    printable,
+)
+from skupper_local.site.observed import Connection, ObservedRouter
+from skupper_local.site.sockets import DEFAULT_PORTS, is_unspecified
+
+ENDPOINT_GROUP = "skupper-router"
+NOT_RUNNING = "The router does not answer"
+
+_READY = "Ready"
+_PENDING = "Pending"
+_ERROR = "Error"
+_RELOAD = "is not in the running router yet; type: skupper-local system reload"
+
+_OWN_KEYS = frozenset(
+    (
+        "status",
+        "message",
+        "conditions",
+        "endpoints",
+        "sitesInNetwork",
+        "hasMatchingConnector",
+        "hasMatchingListener",
+        "remoteSiteId",
+        "remoteSiteName",
+    )
+)
 
 
 @dataclass(frozen=True)
 class LinkRow:
     """One line of ``link status``: a link that this site dials (``outgoing``) or one that another site dialled.
 
-    ``name`` of an incoming link is the remote router's id, as its own name is known only there. ``status`` is ``Ready``,
-    ``Pending`` or ``Error``; ``message`` is ``OK`` or the reason.
+    ``name`` of an incoming link is the remote router's id, as its own name is known only there, and its ``cost`` is 0, not
+    known. ``status`` is ``Ready``, ``Pending`` or ``Error``; ``message`` is ``OK`` or the reason.
     """
 
     name: str
@@ -25,6 +65,14 @@ class LinkRow:
     remote_site: str
     remote_site_id: str
     message: str
+
+
+class Condition(NamedTuple):
+    """One condition of a resource: its type, its state (Ready, Pending or Error) and a message (``OK`` when Ready)."""
+
+    type: str
+    state: str = _READY
+    message: str = "OK"
 
 
 def with_statuses(
@@ -40,11 +88,274 @@ def with_statuses(
     ``observed`` is None when the router does not answer; ``down_reason`` then says why. ``now`` (RFC 3339, UTC) becomes the
     transition time of conditions that changed since the status the resource carries.
     """
-    raise NotImplementedError
+    resources = tuple(resources)
+    judge = _Judge(resources, observed, site_id, down_reason or NOT_RUNNING)
+    return tuple(judge.judged(resource, now) for resource in resources)
 
 
 def link_rows(
     resources: Iterable[Resource], observed: ObservedRouter | None, *, down_reason: str = ""
 ) -> tuple[LinkRow, ...]:
     """Outgoing links by name, then incoming ones by remote router."""
-    raise NotImplementedError
+    resources = tuple(resources)
+    judge = _Judge(resources, observed, "", down_reason or NOT_RUNNING)
+    links = sorted(
+        (resource for resource in resources if isinstance(resource, Link)), key=lambda link: link.name
+    )
+    return (
+        *(judge.outgoing_row(link) for link in links),
+        *(judge.incoming_row(connection) for connection in (observed.incoming_links() if observed else ())),
+    )
+
+
+def endpoints_of(access: RouterAccess) -> list[dict[str, str]]:
+    """The endpoints of a link access as statuses list them: ports are text, an unknown host is left out."""
+    bound = access.bind_host
+    named = [name for name in access.subject_alternative_names if not name.startswith("*.")]
+    host = (named[0] if named else "") if is_unspecified(bound) else bound
+    endpoints = []
+    for role in access.roles:
+        if role.name in DEFAULT_PORTS:
+            endpoint = {"name": f"{access.name}-{role.name}", "host": host}
+            endpoint["port"] = str(role.port or DEFAULT_PORTS[role.name])
+            endpoint["group"] = ENDPOINT_GROUP
+            endpoints.append({key: value for key, value in endpoint.items() if value})
+    return endpoints
+
+
+@dataclass
+class _Judge:
+    """Compares each resource with the router."""
+
+    resources: tuple[Resource, ...]
+    observed: ObservedRouter | None
+    site_id: str
+    down: str
+
+    def __post_init__(self) -> None:
+        self.accesses = [
+            resource
+            for resource in self.resources
+            if isinstance(resource, RouterAccess) and resource.accepts_links
+        ]
+        self.edge = any(isinstance(resource, Site) and resource.edge for resource in self.resources)
+        self.listener_keys = {
+            resource.routing_key for resource in self.resources if isinstance(resource, Listener)
+        }
+        for remote in self.observed.remote_routers.values() if self.observed else ():
+            self.listener_keys |= remote.listener_keys
+
+    @property
+    def link_role(self) -> str:
+        return "edge" if self.edge else "inter-router"
+
+    def judged(self, resource: Resource, now: str) -> Resource:
+        match resource:
+            case Site():
+                conditions, details = self.site(resource)
+            case Listener():
+                conditions, details = self.listener(resource)
+            case Connector():
+                conditions, details = self.connector(resource)
+            case Link():
+                conditions, details = self.link(resource)
+            case RouterAccess():
+                conditions, details = self.access(resource)
+            case _:
+                return resource
+        return replace(resource, status=_status(resource.status, conditions, details, now))
+
+    # Each kind.
+
+    def site(self, site: Site) -> tuple[list[Condition], dict[str, Any]]:
+        running = Condition("Running") if self.observed else Condition("Running", _PENDING, self.down)
+        conditions = [Condition("Configured"), running]
+        endpoints = [endpoint for access in self.accesses for endpoint in endpoints_of(access)]
+        if site.accepts_links:
+            broken = [state for access in self.accesses if (state := self.resolved(access)).state != _READY]
+            none = Condition("Resolved", _PENDING, "The site has no link access")
+            conditions.append(next(iter(broken), Condition("Resolved") if endpoints else none))
+        details: dict[str, Any] = {"endpoints": endpoints}
+        if self.observed:
+            details["sitesInNetwork"] = self.count_sites(self.observed)
+        return conditions, details
+
+    def count_sites(self, observed: ObservedRouter) -> int:
+        """Sites that can be reached, this one among them. Routers of one site count once when their site is known."""
+        reached = {
+            *observed.nodes,
+            *observed.remote_routers,
+            *(link.container for link in observed.incoming_links()),
+        }
+        remote = {observed.site_of(router_id)[1] or router_id for router_id in reached - {observed.router_id}}
+        return len(remote - {self.site_id}) + 1
+
+    def listener(self, listener: Listener) -> tuple[list[Condition], dict[str, Any]]:
+        if not self.observed:
+            return [Condition("Configured"), Condition("Matched", _PENDING, self.down)], {}
+        configured, matched = Condition("Configured"), Condition("Matched")
+        socket = self.observed.tcp_listeners.get(f"listener/{listener.name}")
+        reachable = self.observed.destinations.get(listener.routing_key, 0) > 0 or bool(socket and socket.up)
+        if socket is None:
+            configured = Condition("Configured", _PENDING, _RELOAD)
+        elif socket.up is False and socket.message:
+            message = f"cannot listen on {listener.host}:{listener.port}: {_clean(socket.message)}"
+            configured = Condition("Configured", _ERROR, message)
+        if not reachable:
+            matched = Condition("Matched", _PENDING, "No matching connectors")
+        elif socket and socket.up is False:
+            matched = Condition("Matched", _PENDING, f"not listening on {listener.host}:{listener.port} yet")
+        return [configured, matched], {"hasMatchingConnector": reachable}
+
+    def connector(self, connector: Connector) -> tuple[list[Condition], dict[str, Any]]:
+        if not self.observed:
+            return [Condition("Configured"), Condition("Matched", _PENDING, self.down)], {}
+        configured, matched = Condition("Configured"), Condition("Matched")
+        target = self.observed.tcp_connectors.get(f"connector/{connector.name}@{connector.host}")
+        if target is None:
+            configured = Condition("Configured", _PENDING, _RELOAD)
+        elif target.up is False and target.message:
+            message = f"cannot connect to {connector.host}:{connector.port}: {_clean(target.message)}"
+            configured = Condition("Configured", _PENDING, message)
+        has_listener = connector.routing_key in self.listener_keys
+        if not has_listener:
+            matched = Condition("Matched", _PENDING, "No matching listeners")
+        return [configured, matched], {"hasMatchingListener": has_listener}
+
+    def link(self, link: Link) -> tuple[list[Condition], dict[str, Any]]:
+        endpoint = link.endpoint_for(self.link_role)
+        if endpoint is None:
+            message = f"the link has no endpoint named {self.link_role}, which this site dials"
+            return [Condition("Configured", _ERROR, message), Condition("Operational", _ERROR, message)], {}
+        operational, connection = self.operational(link, f"{endpoint.host}:{endpoint.port}")
+        details: dict[str, Any] = {}
+        if self.observed and connection and operational.state == _READY:
+            name, site_id = self.observed.site_of(connection.container)
+            details = {"remoteSiteName": _clean(name), "remoteSiteId": _clean(site_id)}
+        return [Condition("Configured"), operational], details
+
+    def operational(self, link: Link, place: str) -> tuple[Condition, Connection | None]:
+        """Whether traffic can pass, and the connection it passes through."""
+        endpoint = link.endpoint_for(self.link_role)
+        if not self.observed or endpoint is None:
+            return Condition("Operational", _PENDING, self.down), None
+        dialler = self.observed.connectors.get(link.name)
+        if dialler is None:
+            return Condition("Operational", _PENDING, _RELOAD), None
+        connection = self.observed.outgoing_link(endpoint.host, endpoint.port, self.link_role)
+        if not dialler.up or (connection and not connection.up):
+            why = dialler.message or (connection.reason if connection else "")
+            reason = f": {_clean(why)}" if why else ""
+            return Condition("Operational", _PENDING, f"not connected to {place}{reason}"), connection
+        if connection is None or self.awaits_routing(connection):
+            message = f"connected to {place}, waiting for the routers to know each other"
+            return Condition("Operational", _PENDING, message), connection
+        return Condition("Operational"), connection
+
+    def awaits_routing(self, connection: Connection) -> bool:
+        """An interior link carries traffic only when the remote router is known to the routing protocol."""
+        return (
+            connection.role == "inter-router"
+            and self.observed is not None
+            and connection.container not in self.observed.nodes
+        )
+
+    def access(self, access: RouterAccess) -> tuple[list[Condition], dict[str, Any]]:
+        endpoints = endpoints_of(access)
+        return [Condition("Configured"), self.resolved(access)], {"endpoints": endpoints} if endpoints else {}
+
+    def resolved(self, access: RouterAccess) -> Condition:
+        """Whether remote routers can connect. Without the edge role interior sites still can, so that one is a remark."""
+        if not self.observed:
+            return Condition("Resolved", _PENDING, self.down)
+        remark = "OK"
+        for role in access.roles:
+            socket = self.observed.listeners.get(f"{access.name}-{role.name}")
+            if socket is None:
+                return Condition("Resolved", _PENDING, f"{access.name}-{role.name} {_RELOAD}")
+            if socket.up is False:
+                reason = f": {_clean(socket.message)}" if socket.message else ""
+                port = role.port or DEFAULT_PORTS.get(role.name, 0)
+                if role.name != "edge" or len(access.roles) == 1:
+                    return Condition("Resolved", _ERROR, f"cannot listen on port {port}{reason}")
+                remark = f"edge sites cannot link here{reason}"
+        return Condition("Resolved", _READY, remark)
+
+    # Rows of link status.
+
+    def outgoing_row(self, link: Link) -> LinkRow:
+        conditions, details = self.link(link)
+        overall = _overall(conditions)
+        return LinkRow(
+            name=link.name,
+            outgoing=True,
+            status=overall.state,
+            cost=max(1, link.cost),
+            role=self.link_role,
+            remote_site=details.get("remoteSiteName", ""),
+            remote_site_id=details.get("remoteSiteId", ""),
+            message=overall.message,
+        )
+
+    def incoming_row(self, connection: Connection) -> LinkRow:
+        assert self.observed is not None
+        name, site_id = self.observed.site_of(connection.container)
+        status, message = _READY, "OK"
+        if not connection.up:
+            status, message = _PENDING, _clean(connection.reason) or "the connection is being closed"
+        elif self.awaits_routing(connection):
+            status, message = _PENDING, "connected, waiting for the routers to know each other"
+        return LinkRow(
+            name=_clean(connection.container),
+            outgoing=False,
+            status=status,
+            cost=0,
+            role=connection.role,
+            remote_site=_clean(name),
+            remote_site_id=_clean(site_id),
+            message=message,
+        )
+
+
+def _overall(conditions: list[Condition]) -> Condition:
+    """The first condition that is not fulfilled, or Ready."""
+    return next((condition for condition in conditions if condition.state != _READY), Condition("Ready"))
+
+
+def _status(
+    previous: Mapping[str, Any], conditions: list[Condition], details: Mapping[str, Any], now: str
+) -> dict[str, Any]:
+    overall = _overall(conditions)
+    before = _transitions(previous)
+    kept = {key: value for key, value in previous.items() if key not in _OWN_KEYS}
+    listed = []
+    for condition in (*conditions, Condition("Ready", overall.state, overall.message)):
+        fulfilled = "True" if condition.state == _READY else "False"
+        was, since = before.get(condition.type, ("", ""))
+        listed.append(
+            {
+                "type": condition.type,
+                "status": fulfilled,
+                "reason": condition.state,
+                "message": condition.message,
+                "lastTransitionTime": since if since and was == fulfilled else now,
+            }
+        )
+    return {**kept, **details, "status": overall.state, "message": overall.message, "conditions": listed}
+
+
+def _transitions(previous: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    """Status and transition time of each earlier condition; what is malformed counts as absent."""
+    conditions = previous.get("conditions")
+    found: dict[str, tuple[str, str]] = {}
+    for condition in conditions if isinstance(conditions, list) else ():
+        if isinstance(condition, Mapping):
+            since = condition.get("lastTransitionTime")
+            if isinstance(since, str):
+                found[str(condition.get("type"))] = (str(condition.get("status")), since)
+    return found
+
+
+def _clean(text: str) -> str:
+    """Text from a router, ours or another's: one printable line of bounded length."""
+    return printable(text, limit=200)
