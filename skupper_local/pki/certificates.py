@@ -22,7 +22,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -40,6 +40,15 @@ CA_LIFETIME = timedelta(days=10 * 365)
 
 SERVER_AUTH = ExtendedKeyUsageOID.SERVER_AUTH
 CLIENT_AUTH = ExtendedKeyUsageOID.CLIENT_AUTH
+
+#: What the library raises for a certificate that it cannot read.
+_DAMAGE = (
+    ValueError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
 
 _Extension = TypeVar("_Extension", bound=x509.ExtensionType)
 
@@ -64,9 +73,14 @@ class CertificateDescription:
 def load_certificates(pem: bytes) -> tuple[x509.Certificate, ...]:
     """All certificates of a PEM bundle, in order; at least one. Raises :class:`UnreadableCredentialsError`."""
     try:
-        return tuple(x509.load_pem_x509_certificates(pem))
-    except ValueError as error:
+        certificates = tuple(x509.load_pem_x509_certificates(pem))
+        for certificate in certificates:
+            # The library parses these when they are asked for; damage is to show here, not later.
+            _ = certificate.extensions, certificate.public_key(), certificate.subject, certificate.issuer
+            _ = certificate.not_valid_before_utc, certificate.not_valid_after_utc, certificate.serial_number
+    except _DAMAGE as error:
         raise UnreadableCredentialsError("it holds no certificate in PEM form, or a damaged one") from error
+    return certificates
 
 
 def encode_certificates(certificates: Iterable[x509.Certificate]) -> bytes:
@@ -158,7 +172,7 @@ def is_issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> boo
     """Whether name and signature are those of ``issuer``. Validity times are another question."""
     try:
         certificate.verify_directly_issued_by(issuer)
-    except (ValueError, TypeError, InvalidSignature):
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
         return False
     return True
 
@@ -197,26 +211,23 @@ def common_name(name: x509.Name) -> str:
 def describe(pem: bytes, now: datetime) -> CertificateDescription:
     """The first certificate of ``pem`` in words. Raises :class:`UnreadableCredentialsError`."""
     certificate = load_certificates(pem)[0]
-    try:
-        extension = _extension(certificate, x509.SubjectAlternativeName)
-        dns = extension.get_values_for_type(x509.DNSName) if extension else []
-        addresses = extension.get_values_for_type(x509.IPAddress) if extension else []
-        words = {SERVER_AUTH: "serverAuth", CLIENT_AUTH: "clientAuth"}
-        return CertificateDescription(
-            subject=common_name(certificate.subject),
-            issuer=common_name(certificate.issuer),
-            dns_names=tuple(dns),
-            ip_addresses=tuple(str(address) for address in addresses),
-            is_ca=is_ca(certificate),
-            usages=tuple(words.get(usage, usage.dotted_string) for usage in usages(certificate)),
-            key=_describe_key(certificate),
-            serial=f"{certificate.serial_number:x}",
-            not_before=certificate.not_valid_before_utc,
-            not_after=certificate.not_valid_after_utc,
-            days_left=(certificate.not_valid_after_utc - now) // timedelta(days=1),
-        )
-    except ValueError as error:  # extensions are parsed when they are asked for
-        raise UnreadableCredentialsError("it holds a damaged certificate") from error
+    extension = _extension(certificate, x509.SubjectAlternativeName)
+    dns = extension.get_values_for_type(x509.DNSName) if extension else []
+    addresses = extension.get_values_for_type(x509.IPAddress) if extension else []
+    words = {SERVER_AUTH: "serverAuth", CLIENT_AUTH: "clientAuth"}
+    return CertificateDescription(
+        subject=common_name(certificate.subject),
+        issuer=common_name(certificate.issuer),
+        dns_names=tuple(dns),
+        ip_addresses=tuple(str(address) for address in addresses),
+        is_ca=is_ca(certificate),
+        usages=tuple(words.get(usage, usage.dotted_string) for usage in usages(certificate)),
+        key=_describe_key(certificate),
+        serial=f"{certificate.serial_number:x}",
+        not_before=certificate.not_valid_before_utc,
+        not_after=certificate.not_valid_after_utc,
+        days_left=(certificate.not_valid_after_utc - now) // timedelta(days=1),
+    )
 
 
 def _describe_key(certificate: x509.Certificate) -> str:
