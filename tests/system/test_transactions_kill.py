@@ -101,7 +101,7 @@ def test_a_change_killed_at_any_step_is_whole_or_absent_and_never_open_to_others
 
 def test_a_recovery_killed_at_any_step_is_taken_up_by_the_next(tmp_path: Path) -> None:
     choose = random.Random(7)
-    for number in range(250):
+    for number in range(100):
         paths = fresh(tmp_path, number, old=True)
         for _ in range(choose.randint(2, 6)):
             killed_at(choose.randint(1, 90), lambda paths=paths: change(paths, reload))  # type: ignore[misc]

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import subprocess
-from collections.abc import Iterator
+import tempfile
+import traceback
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -24,7 +27,6 @@ from skupper_local.namespace.transaction import Action, Change, Recovery, Transa
 from tests.unit.namespace.faults import at_step, contents, open_to_others
 
 as_root = pytest.mark.skipif(os.getuid() != 0, reason="needs root to mount a small file system")
-not_as_root = pytest.mark.skipif(os.getuid() == 0, reason="root may write anywhere")
 
 
 @pytest.fixture
@@ -246,16 +248,69 @@ def test_hard_links_are_not_needed(held: HeldLock) -> None:
     assert contents(held.paths.home) == {"runtime/a": b"2"}
 
 
-@not_as_root
-def test_a_read_only_directory_is_one_error_and_nothing_changes(held: HeldLock) -> None:
-    commit(held, a=b"1", sub__b=b"2")
-    (held.paths.runtime / "sub").chmod(0o500)
-    try:
-        with pytest.raises(NotWritableError, match="sub"):
-            commit(held, a=b"2", sub__b=b"3")
-    finally:
-        (held.paths.runtime / "sub").chmod(0o700)
-    assert contents(held.paths.home) == {"runtime/a": b"1", "runtime/sub/b": b"2"}
+def as_ordinary_user(work: Callable[[Path], None]) -> None:
+    """Run ``work`` in a directory of its own in a child that is not root: root may write anywhere."""
+    directory = Path(tempfile.mkdtemp())
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            if os.getuid() == 0:
+                os.chown(directory, 65534, 65534)
+                os.setgroups([])
+                os.setgid(65534)
+                os.setuid(65534)
+            work(directory)
+            status = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(status)
+    _, result = os.waitpid(child, 0)
+    shutil.rmtree(directory)
+    assert os.waitstatus_to_exitcode(result) == 0
+
+
+@pytest.mark.parametrize("forbidden", ["runtime/sub", "runtime", "internal", "../../locks"])
+def test_a_read_only_directory_is_one_error_and_nothing_changes(forbidden: str) -> None:
+    def work(directory: Path) -> None:
+        paths = NamespacePaths.of("west", directory / "skupper")
+        with lock_namespace(paths, command="test") as held:
+            commit(held, a=b"1", gone=b"1", sub__b=b"2")
+            transaction = held.transaction()
+            transaction.write(paths.platform, b"platform: linux\n")
+            transaction.commit()
+        closed = paths.home / forbidden
+        closed.chmod(0o500)
+        with lock_namespace(paths, command="test") as held:
+            if forbidden == "../../locks":
+                commit(held, a=b"1")
+                closed.chmod(0o000)
+                with pytest.raises(NotWritableError, match="locks"), lock_namespace(paths, command="test"):
+                    pass
+            else:
+                with pytest.raises(NotWritableError) as caught:
+                    commit(held, a=b"2", gone=None, sub__b=b"3")
+                assert caught.value.next_step
+        closed.chmod(0o700)
+        assert contents(paths.runtime) == {"a": b"1", "gone": b"1", "sub/b": b"2"}
+        with lock_namespace(paths, command="test") as held:
+            assert held.recovery is Recovery.NOTHING
+            commit(held, a=b"2", gone=None, sub__b=b"3")
+
+    as_ordinary_user(work)
+
+
+def test_a_data_home_that_cannot_be_made_is_one_error() -> None:
+    def work(directory: Path) -> None:
+        directory.chmod(0o500)
+        with (
+            pytest.raises(NotWritableError),
+            lock_namespace(NamespacePaths.of("west", directory / "skupper"), command="test"),
+        ):
+            pass
+
+    as_ordinary_user(work)
 
 
 @pytest.fixture
