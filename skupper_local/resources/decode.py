@@ -65,7 +65,8 @@ def decode_documents(text: str | bytes, source: str) -> Decoded:
     """
     tree = read_nodes(text)
     problems = [
-        Problem(source, found.line, "", "", shown(found.value), found.rule) for found in tree.problems
+        Problem(source, found.line, "", "", shown(found.value) if found.value else "", found.rule)
+        for found in tree.problems
     ]
     warnings: list[Problem] = []
     resources: list[Resource] = []

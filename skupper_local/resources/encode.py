@@ -8,6 +8,7 @@ anything empty in ``status``. What came from elsewhere and is merely kept is wri
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterable
 from functools import cache
 from typing import Any
@@ -27,6 +28,8 @@ from skupper_local.resources.schema import SPEC_FIELDS, Form
 
 # Words that Go's YAML reader takes for truth values beside those that PyYAML knows.
 _MORE_TRUTH = frozenset(("y", "Y", "n", "N"))
+# Dates, times and numbers in base 60, which YAML 1.1 knows.
+_TIME_LIKE = re.compile(r"[-+]?[0-9]+[-:][-+0-9:_.TtZ ]*")
 
 
 def document_of(resource: Resource, *, with_status: bool = True) -> dict[str, Any]:
@@ -158,6 +161,8 @@ def _fits_block(value: str) -> bool:
 def _ambiguous(value: str) -> bool:
     """Whether a plain text could be read as something else, by our reader, PyYAML's or Go's."""
     if value in _MORE_TRUTH or not isinstance(meaning(Scalar(0, value, plain=True)), str):
+        return True
+    if _TIME_LIKE.fullmatch(value):
         return True
     if not value[0].isascii() or value[0].isalpha():
         return False

@@ -156,19 +156,27 @@ class _Builder:
                 self.take(loader.get_event())
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
-            self.complain(
-                mark.line + 1 if mark else 0, "", f"is not valid YAML: {error.problem or error.context}"
-            )
+            line = min(mark.line, text.count("\n")) + 1 if mark else 0  # a mark may stand after the last line
+            self.break_off(line, error.problem or error.context)
         except (yaml.YAMLError, UnicodeError) as error:
             position = getattr(error, "position", None)
             line = text.count("\n", 0, position) + 1 if isinstance(position, int) else 0
-            self.complain(line, "", f"is not valid YAML: {getattr(error, 'reason', error)}")
+            self.break_off(line, getattr(error, "reason", error))
         except _UnreadableError:
-            pass
+            self.drop_unfinished()
         finally:
             if loader is not None:
                 loader.dispose()
         return self.tree
+
+    def break_off(self, line: int, why: object) -> None:
+        self.drop_unfinished()
+        self.tree.problems.append(NodeProblem(line, "", f"is not valid YAML: {why}"))
+
+    def drop_unfinished(self) -> None:
+        """Forget the document that is open: what it lacks is no problem of its own."""
+        if self.open and self.tree.documents:
+            self.tree.documents.pop()
 
     def complain(self, line: int, value: str, rule: str) -> None:
         self.tree.problems.append(NodeProblem(line, value, rule))

@@ -1,0 +1,377 @@
+"""Reading declarations: what is right becomes typed, what is wrong is named with its place, and hostile input stays cheap."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from skupper_local.resources import (
+    AccessRole,
+    Connector,
+    Endpoint,
+    InvalidResourcesError,
+    Link,
+    Listener,
+    OtherResource,
+    RouterAccess,
+    Secret,
+    Site,
+    decode_documents,
+)
+
+LISTENER = """\
+apiVersion: skupper.io/v2alpha1
+kind: Listener
+metadata:
+  name: backend
+spec:
+  host: 0.0.0.0
+  port: 8080
+  routingKey: backend-8080
+"""
+
+
+def decoded_one(text: str | bytes) -> object:
+    (resource,) = decode_documents(text, "file.yaml").require()
+    return resource
+
+
+def rules_broken(text: str | bytes) -> list[tuple[int, str, str]]:
+    """Line, field and rule of each problem."""
+    found = decode_documents(text, "file.yaml").problems
+    assert all(problem.source == "file.yaml" for problem in found)
+    return [(problem.line, problem.field, problem.rule) for problem in found]
+
+
+def with_spec(kind: str, spec: str, name: str = "a") -> str:
+    lines = "".join(f"  {line}\n" for line in spec.splitlines())
+    return f"apiVersion: skupper.io/v2alpha1\nkind: {kind}\nmetadata: {{name: {name}}}\nspec:\n{lines}"
+
+
+# What is right.
+
+
+def test_a_listener_is_read_with_its_fields() -> None:
+    listener = decoded_one(LISTENER)
+    assert isinstance(listener, Listener)
+    assert (listener.name, listener.host, listener.port) == ("backend", "0.0.0.0", 8080)
+    assert listener.routing_key == "backend-8080"
+    assert listener.title == "Listener backend"
+
+
+def test_every_kind_we_act_on_is_typed() -> None:
+    text = "---\n".join(
+        (
+            with_spec("Site", "linkAccess: default\nedge: false"),
+            LISTENER,
+            with_spec(
+                "Connector",
+                "host: 127.0.0.1\nport: 5432\nroutingKey: db\nuseClientCert: yes\ntlsCredentials: c",
+            ),
+            with_spec(
+                "Link",
+                "tlsCredentials: s\ncost: 7\nendpoints:\n- {name: inter-router, host: A.example, port: '55671', group: g}",
+            ),
+            with_spec(
+                "RouterAccess", "roles: [{name: inter-router, port: 1}, {name: edge}]\nbindHost: 127.0.0.1"
+            ),
+            "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ntype: t\ndata: {ca.crt: aGk=}\nstringData: {note: hello}\n",
+        )
+    )
+    site, listener, connector, link, access, secret = decode_documents(text, "-").require()
+    assert isinstance(site, Site)
+    assert site.accepts_links
+    assert isinstance(listener, Listener)
+    assert isinstance(connector, Connector)
+    assert connector.use_client_cert
+    assert isinstance(link, Link)
+    assert link.endpoint_for("inter-router") == Endpoint(
+        name="inter-router", host="A.example", port=55671, group="g"
+    )
+    assert link.endpoint_for("edge") is None
+    assert link.cost == 7
+    assert isinstance(access, RouterAccess)
+    assert access.roles == (AccessRole(name="inter-router", port=1), AccessRole(name="edge"))
+    assert isinstance(secret, Secret)
+    assert secret.data == {"ca.crt": b"hi", "note": b"hello"}
+
+
+def test_json_is_accepted() -> None:
+    document = {
+        "apiVersion": "skupper.io/v2alpha1",
+        "kind": "Connector",
+        "metadata": {"name": "db", "labels": {"tier": "back \u00e9"}},
+        "spec": {"host": "::1", "port": 5432, "routingKey": "db", "verifyHostname": True},
+    }
+    for text in (json.dumps(document), json.dumps(document, indent="\t", ensure_ascii=False)):
+        connector = decoded_one(text)
+        assert isinstance(connector, Connector)
+        assert connector.verify_hostname
+        assert connector.metadata.labels == {"tier": "back é"}
+
+
+def test_lists_are_expanded_and_empty_documents_skipped() -> None:
+    item = json.dumps(
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": "c.d"},
+            "data": {"flag": "false", "n": "1"},
+        }
+    )
+    text = f"---\n---\n# nothing\n---\napiVersion: v1\nkind: List\nitems:\n- {item}\n- {{kind: List, items: [{item}]}}\n---\n"
+    first, second = decode_documents(text, "-").require()
+    assert first == second
+    assert isinstance(first, OtherResource)
+    assert first.body == {"data": {"flag": "false", "n": "1"}}
+
+
+def test_other_kinds_are_kept_whole() -> None:
+    text = "apiVersion: apps/v9\nkind: Widget\nmetadata: {name: w, generation: 3}\n"
+    text += "spec: {n: 0, off: false, x: null}\nstatus: {a: 1}"
+    widget = decoded_one(text)
+    assert isinstance(widget, OtherResource)
+    assert (widget.other_kind, widget.other_api_version, widget.title) == ("Widget", "apps/v9", "Widget w")
+    assert widget.body == {"spec": {"n": 0, "off": False, "x": None}}
+    assert widget.status == {"a": 1}
+    assert widget.metadata.unknown == {"generation": 3}
+
+
+def test_a_known_kind_of_another_version_is_another_kind() -> None:
+    assert isinstance(decoded_one(LISTENER.replace("v2alpha1", "v3")), OtherResource)
+
+
+def test_unknown_fields_are_kept_and_named() -> None:
+    decoded = decode_documents(LISTENER + "  routingkey: x\nextra: {deep: [1]}\n", "file.yaml")
+    (listener,) = decoded.require()
+    assert listener.unknown_spec == {"routingkey": "x"}
+    assert listener.unknown == {"extra": {"deep": [1]}}
+    (warning,) = decoded.warnings
+    assert (warning.line, warning.field) == (9, "spec.routingkey")
+    assert "did you mean routingKey?" in warning.rule
+
+
+def test_fields_without_effect_are_named() -> None:
+    decoded = decode_documents(with_spec("Site", "ha: true\nsettings: {router-logging: debug}"), "file.yaml")
+    assert [warning.field for warning in decoded.warnings] == ["spec.ha", "spec.settings"]
+    assert decoded.require()
+
+
+# What is wrong.
+
+
+def test_every_problem_is_reported_with_line_field_value_and_rule() -> None:
+    text = with_spec("Listener", "host: Upper\nport: 70000\ntype: udp\nobserver: maybe", name="Bad_Name")
+    decoded = decode_documents(text, "file.yaml")
+    assert [(problem.line, problem.field, problem.value) for problem in decoded.problems] == [
+        (3, "metadata.name", '"Bad_Name"'),
+        (4, "spec.routingKey", ""),
+        (5, "spec.host", '"Upper"'),
+        (6, "spec.port", "70000"),
+        (7, "spec.type", '"udp"'),
+        (8, "spec.observer", '"maybe"'),
+    ]
+    assert str(decoded.problems[3]) == (
+        "file.yaml:6: Listener Bad_Name: spec.port: 70000: must be a port from 1 to 65535"
+    )
+    with pytest.raises(InvalidResourcesError) as raised:
+        decoded.require()
+    assert raised.value.problems == decoded.problems
+    assert raised.value.exit_status == 2
+
+
+@pytest.mark.parametrize(
+    ("spec", "field", "rule"),
+    [
+        ("host: a\nport: '8080'\nroutingKey: k", "spec.port", "must be a whole number; leave out the quotes"),
+        ("host: a\nport: 80.5\nroutingKey: k", "spec.port", "must be a whole number"),
+        ("host: a\nport: true\nroutingKey: k", "spec.port", "must be a whole number"),
+        ("host: a\nport: 0\nroutingKey: k", "spec.port", "must be a port from 1 to 65535"),
+        ("host: a\nport: -1\nroutingKey: k", "spec.port", "must be a port from 1 to 65535"),
+        ("host: a\nport: 1\nroutingKey: 8080", "spec.routingKey", "must be text; put it in quotes"),
+        ("host: a\nport: 1\nroutingKey: ''", "spec.routingKey", "is missing"),
+        ("host: a\nport: 1\nroutingKey: 'a b'", "spec.routingKey", "must be printable and hold no space"),
+        ("host: ''\nport: 1\nroutingKey: k", "spec.host", "is missing"),
+        (
+            "host: 'a;b'\nport: 1\nroutingKey: k",
+            "spec.host",
+            "must be an IP address or a lower-case host name",
+        ),
+        (
+            "host: fe80::1%eth0\nport: 1\nroutingKey: k",
+            "spec.host",
+            "must be an IP address or a lower-case host name",
+        ),
+        ("host: [a]\nport: 1\nroutingKey: k", "spec.host", "must be text"),
+        (
+            "host: a\nport: 1\nroutingKey: k\nexposePodsByName: 1",
+            "spec.exposePodsByName",
+            "must be true or false",
+        ),
+        ("host: a\nport: 1\nroutingKey: k\nsettings: [a]", "spec.settings", "must be a map of text to text"),
+        (
+            "host: a\nport: 1\nroutingKey: k\nsettings: {a: 1}",
+            "spec.settings.a",
+            "must be text; put it in quotes",
+        ),
+    ],
+)
+def test_a_value_that_breaks_its_rule_is_named(spec: str, field: str, rule: str) -> None:
+    ((_, found, broken),) = rules_broken(with_spec("Listener", spec))
+    assert (found, broken) == (field, rule)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "a.b-c.d", "localhost", "10.0.0.256", "::ffff:1.2.3.4"])
+def test_the_reference_s_hosts_are_accepted(host: str) -> None:
+    assert not rules_broken(with_spec("Listener", f"host: '{host}'\nport: 1\nroutingKey: k"))
+
+
+@pytest.mark.parametrize("name", ["a.b", "-a", "a-", "A", "a_b", "a/b", "..", "a\\nb", "é", "a" * 201])
+def test_names_that_cannot_be_names_are_refused(name: str) -> None:
+    text = LISTENER.replace("name: backend", f'name: "{name}"')
+    assert [field for _, field, _ in rules_broken(text)] == ["metadata.name"]
+
+
+@pytest.mark.parametrize("kind", ["../../etc/passwd", "listener", "A B", ""])
+def test_kinds_that_cannot_be_file_names_are_refused(kind: str) -> None:
+    assert "kind" in [
+        field for _, field, _ in rules_broken(f"apiVersion: v1\nkind: '{kind}'\nmetadata: {{name: a}}\n")
+    ]
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "A"])
+def test_names_of_other_kinds_cannot_leave_their_directory(name: str) -> None:
+    text = f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: '{name}'}}\n"
+    assert [field for _, field, _ in rules_broken(text)] == ["metadata.name"]
+
+
+def test_a_connector_with_a_selector_is_told_that_it_needs_a_host() -> None:
+    ((_, field, rule),) = rules_broken(with_spec("Connector", "selector: app=x\nport: 1\nroutingKey: k"))
+    assert field == "spec.host"
+    assert "Kubernetes" in rule
+
+
+def test_links_name_what_is_wrong_with_their_endpoints() -> None:
+    text = with_spec(
+        "Link",
+        "tlsCredentials: s\nsettings: {a: b}\nendpoints:\n- {name: edge, host: a, port: 0}\n- {host: 'a b'}\n- 1",
+    )
+    assert [(line, field) for line, field, _ in rules_broken(text)] == [
+        (8, "spec.endpoints[0].port"),
+        (9, "spec.endpoints[1].name"),
+        (9, "spec.endpoints[1].host"),
+        (9, "spec.endpoints[1].port"),
+        (10, "spec.endpoints[2]"),
+    ]
+
+
+def test_a_link_through_a_proxy_is_refused() -> None:
+    text = with_spec(
+        "Link",
+        "tlsCredentials: s\nsettings: {proxy-configuration: p}\nendpoints: [{name: edge, host: a, port: 1}]",
+    )
+    assert [(field, rule) for _, field, rule in rules_broken(text)] == [
+        ("spec.settings", "links through a proxy are not supported")
+    ]
+
+
+def test_an_edge_site_cannot_be_highly_available() -> None:
+    assert [(line, field) for line, field, _ in rules_broken(with_spec("Site", "edge: true\nha: true"))] == [
+        (6, "spec.ha")
+    ]
+
+
+def test_the_good_resources_are_returned_beside_the_problems() -> None:
+    decoded = decode_documents(LISTENER.replace("8080\n", "0\n", 1) + "---\n" + LISTENER, "file.yaml")
+    assert len(decoded.resources) == 1
+    assert len(decoded.problems) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "rule"),
+    [
+        ("a: 1\nb: [", 2, "is not valid YAML"),
+        ("a: &x 1\nb: *x\n", 1, "anchors are not accepted"),
+        ("a: 1\nb: *x\n", 2, "aliases are not accepted"),
+        ("a: 1\na: 2\n", 2, "stands twice in the same map"),
+        ("a: !!python/object:os.system 1\n", 1, "tags are not accepted"),
+        ("? [a]\n: 1\n", 1, "a key must be text"),
+        ("just text\n", 1, "must be a resource"),
+        ("a: 1\nb: \x01\n", 2, "is not valid YAML"),
+        ("- 1\n", 1, "must be a resource"),
+    ],
+)
+def test_text_that_is_no_resource_is_named_with_its_line(text: str, line: int, rule: str) -> None:
+    assert any(found == line and broken.startswith(rule) for found, _, broken in rules_broken(text))
+
+
+def test_bytes_that_are_not_utf8_are_named_with_their_line() -> None:
+    assert rules_broken(b"a: 1\nb: \xff\n") == [(2, "", "must be UTF-8 text")]
+    assert not rules_broken(b"\xef\xbb\xbf" + LISTENER.encode())
+
+
+# Hostile input.
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 200_000,
+        "- " * 100_000 + "x",
+        "{a: " * 50_000,
+        "a: " + "[]\n---\na: " * 20_000,
+        "x" * (8 * 1024 * 1024 + 1),
+        "&a [" + "*a," * 100_000 + "]",
+        "".join(f"a: {number}\n" for number in range(50_000)),
+    ],
+    ids=["flow", "block", "maps", "documents", "size", "aliases", "duplicates"],
+)
+def test_a_hostile_file_is_refused_in_bounded_time_with_bounded_output(text: str) -> None:
+    began = time.process_time()
+    decoded = decode_documents(text, "file.yaml")
+    assert decoded.problems
+    assert len(decoded.problems) <= 500
+    assert time.process_time() - began < 20
+
+
+def test_messages_hold_neither_control_characters_nor_long_values() -> None:
+    text = LISTENER.replace("0.0.0.0", '"\\e[31m' + "x" * 500 + '"')
+    (problem,) = decode_documents(text, "file.yaml").problems
+    assert str(problem).isprintable()
+    assert len(str(problem)) < 250
+
+
+def test_secrets_never_appear_in_messages_or_repr() -> None:
+    text = "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata: {tls.key: 'hunter2!', ../x: aGk=, n: [hunter2]}\n"
+    decoded = decode_documents(text, "file.yaml")
+    assert [problem.field for problem in decoded.problems] == ["data.tls.key", "data.../x", "data.n"]
+    assert "hunter2" not in str(decoded)
+    good = decoded_one(text.replace("'hunter2!'", "aHVudGVyMg==").replace(", ../x: aGk=, n: [hunter2]", ""))
+    assert isinstance(good, Secret)
+    assert good.data == {"tls.key": b"hunter2"}
+    assert "hunter2" not in repr(good)
+
+
+@given(st.text(alphabet=st.sampled_from("ab:-{}[]&*!|>'\"%@#?, \n\t0~<=.é\x00"), max_size=80))
+@settings(deadline=None, max_examples=200)
+def test_no_text_makes_the_decoder_fail(text: str) -> None:
+    decoded = decode_documents(text, "file.yaml")
+    assert all(problem.rule for problem in decoded.problems)
+
+
+@given(st.binary(max_size=60))
+@settings(deadline=None, max_examples=100)
+def test_no_bytes_make_the_decoder_fail(data: bytes) -> None:
+    decode_documents(data, "file.yaml")
+
+
+def test_two_hundred_listeners_are_read_within_a_fraction_of_a_second() -> None:
+    decode_documents(LISTENER, "warm-up")
+    began = time.process_time()
+    for number in range(200):
+        decode_documents(LISTENER.replace("backend", f"backend-{number}"), "file.yaml").require()
+    assert time.process_time() - began < 2  # some 30 ms; the bound only catches a change of order
