@@ -1,6 +1,7 @@
 """The directory of one site: its layout, its lock, its transactions and its records.
 
-Nothing else writes into a namespace directory. A command that changes a site goes through three steps::
+Nothing else writes into a namespace directory, but for ``internal/run`` and ``internal/log``, which belong to the
+supervisor. A command that changes a site goes through three steps::
 
     paths = NamespacePaths.of("west")
     with lock_namespace(paths, command="site create west") as held:      # waits, recovers, says who is in the way

@@ -135,16 +135,6 @@ def remove_directory_if_empty(path: Path) -> bool:
     return True
 
 
-def open_private_log(path: Path) -> int:
-    """A descriptor that appends to ``path``, created 0600 when missing. The caller closes it."""
-    with explained(f"cannot write {path}", path):
-        make_private_directories(path.parent)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
-        descriptor = os.open(path, flags, PRIVATE_FILE)
-        os.fchmod(descriptor, PRIVATE_FILE)
-        return descriptor
-
-
 def read_regular_file(path: Path, limit: int) -> bytes | None:
     """At most ``limit + 1`` bytes of a regular file, or ``None`` when it is something else (a pipe, a device, a directory).
 

@@ -159,16 +159,14 @@ class NamespacePaths:
         return self.internal / "desired-state.json"
 
     @property
-    def router_log(self) -> Path:
-        return self.internal / "router.log"
+    def run(self) -> Path:
+        """Process records of the supervisor and the router; written by the supervisor alone."""
+        return self.internal / "run"
 
     @property
-    def supervisor_pid(self) -> Path:
-        return self.internal / "supervisor.pid"
-
-    @property
-    def router_pid(self) -> Path:
-        return self.internal / "router.pid"
+    def log(self) -> Path:
+        """The router's log and its older parts."""
+        return self.internal / "log"
 
     # What lies beside the namespaces.
 

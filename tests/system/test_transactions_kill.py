@@ -187,3 +187,28 @@ def test_nothing_is_committed_before_it_is_durable(tmp_path: Path) -> None:
         os.write, os.fsync, os.rename = write, fsync, rename  # type: ignore[assignment]
         change(paths, reload)
     assert at_commit == [set()]
+
+
+def test_the_plan_goes_first_so_that_a_change_which_is_over_is_never_taken_up_again(tmp_path: Path) -> None:
+    paths = fresh(tmp_path, 0, old=True)
+    order: list[str] = []
+    original_unlink, original_rmdir, original_fsync = os.unlink, os.rmdir, os.fsync
+
+    def unlink(path: Path) -> None:
+        original_unlink(path)
+        order.append(Path(path).name)
+
+    def rmdir(path: Path) -> None:
+        original_rmdir(path)
+        order.append(Path(path).name)
+
+    def fsync(descriptor: int) -> None:
+        original_fsync(descriptor)
+        order.append(f"sync {os.path.basename(os.readlink(f'/proc/self/fd/{descriptor}'))}")
+
+    with at_step(lambda step, name: None):
+        os.unlink, os.rmdir, os.fsync = unlink, rmdir, fsync  # type: ignore[assignment]
+        change(paths, reload)
+    closing = order[order.index("commit.json") :]
+    assert closing[1] == "sync transaction"
+    assert not {"new", "old"} & set(order[: order.index("commit.json")])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import multiprocessing
 import os
 import signal
@@ -152,6 +153,23 @@ def test_no_two_hold_it_also_while_teardown_takes_the_file_away(paths: Namespace
         worker.join(60)
         assert worker.exitcode == 0
     assert (paths.data_home / "total").read_bytes() == b"45"
+
+
+def test_a_file_that_teardown_removed_in_the_meantime_is_no_lock(
+    paths: NamespacePaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flock, removed = fcntl.flock, []
+
+    def removed_before(descriptor: int, operation: int) -> None:
+        if not removed:
+            paths.lock.unlink()
+            removed.append(paths.lock)
+        flock(descriptor, operation)
+
+    monkeypatch.setattr("fcntl.flock", removed_before)
+    with lock_namespace(paths, command="test", patience=1):
+        assert removed
+        assert lock_holder(paths) is not None
 
 
 def test_a_supervisor_finishes_what_a_killed_command_committed(paths: NamespacePaths) -> None:
