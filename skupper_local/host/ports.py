@@ -7,6 +7,7 @@ may take the port, and then the router reports it.
 from __future__ import annotations
 
 import errno
+import os
 import socket
 from collections.abc import Collection
 
@@ -82,3 +83,45 @@ def next_free(first: int, *, host: str = "", taken: Collection[int] = ()) -> int
         why="each of them is in use or reserved by another site",
         next_step="stop something that listens, or choose a port in a RouterAccess resource",
     )
+
+
+def holder_of(port: int) -> str:
+    """Who listens on ``port``, as ``process 123 (python3)``; empty when the kernel does not tell this user."""
+    sockets = _listening_sockets(port)
+    if not sockets:
+        return ""
+    for pid in filter(str.isdecimal, os.listdir("/proc")):
+        try:
+            with os.scandir(f"/proc/{pid}/fd") as descriptors:
+                if not any(_target(entry.path) in sockets for entry in descriptors):
+                    continue
+            with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:
+                return f"process {pid} ({file.read().strip()})"
+        except OSError:
+            continue  # it ended, or belongs to somebody else
+    return ""
+
+
+def _listening_sockets(port: int) -> set[str]:
+    """The sockets that listen on a port, as they are named in ``/proc/PID/fd`` (proc(5), /proc/net/tcp)."""
+    listening = "0A"
+    found: set[str] = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        try:
+            with open(table, encoding="ascii") as file:
+                rows = [line.split() for line in file.readlines()[1:]]
+        except OSError:
+            continue
+        found.update(
+            f"socket:[{row[9]}]"
+            for row in rows
+            if row[3] == listening and int(row[1].rpartition(":")[2], 16) == port
+        )
+    return found
+
+
+def _target(path: str) -> str:
+    try:
+        return os.readlink(path)
+    except OSError:
+        return ""

@@ -37,13 +37,18 @@ class RouterNotStoppedError(SkupperLocalError):
 
 @dataclass(frozen=True)
 class RouterSpec:
-    """What to run: ``home`` is the namespace directory, ``program`` what was chosen (see ``platforms.linux.program``)."""
+    """What to run: ``home`` is the namespace directory, ``program`` what was chosen (see ``platforms.linux.program``).
+
+    ``label`` is any short text, for instance a digest of the configuration; ``inspect`` reports it for as long as what this
+    start put in place is there.
+    """
 
     namespace: str
     home: Path
     configuration: Path
     site_id: str
     program: str
+    label: str = ""
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,7 @@ class RouterReport:
     kept: bool
     pid: int = 0
     keeper_pid: int = 0
+    label: str = ""
     since: float = 0.0
     restarts: int = 0
     next_start: float = 0.0
@@ -108,6 +114,9 @@ class Platform(Protocol):
 
     def refresh(self, home: Path) -> bool:
         """Tell the router that certificate files changed (SIGHUP); False when none runs."""
+
+    def log_file(self, home: Path) -> Path:
+        """Where the newest part of the log is."""
 
     def log(self, home: Path, count: int) -> list[str]:
         """The last ``count`` lines of its log; all when negative."""

@@ -46,7 +46,7 @@ def spec(home: Path, body: str = "") -> RouterSpec:
     program = home.parent.parent / "router"
     program.write_text(PROGRAM.format(python=sys.executable, body=body))
     program.chmod(0o755)
-    return RouterSpec("west", home, home / "skrouterd.json", "site-1", str(program))
+    return RouterSpec("west", home, home / "skrouterd.json", "site-1", str(program), label="first")
 
 
 def eventually(condition: Callable[[], bool], seconds: float = 10.0) -> None:
@@ -70,6 +70,7 @@ def test_a_started_router_runs_detached_and_stops_when_asked(home: Path) -> None
     first = report(home)
     assert first.running
     assert first.kept
+    assert first.label == "first"
     assert first.down_reason() == ""
     assert os.getsid(first.keeper_pid) != os.getsid(0)
     assert os.readlink(f"/proc/{first.keeper_pid}/cwd") == "/"
@@ -79,6 +80,7 @@ def test_a_started_router_runs_detached_and_stops_when_asked(home: Path) -> None
     last = report(home)
     assert not last.running
     assert not last.kept
+    assert last.label == ""
     assert last.down_reason() == "the router is not running"
     assert not LINUX.stop(home)
 

@@ -51,6 +51,8 @@ class LinuxPlatform:
             str(spec.home),
             "--site-id",
             spec.site_id,
+            "--label",
+            spec.label,
             "--stop-seconds",
             f"{STOP_SECONDS:g}",
             "--",
@@ -100,6 +102,7 @@ class LinuxPlatform:
             kept=supervisor is not None,
             pid=router.pid if router else 0,
             keeper_pid=supervisor.pid if supervisor else 0,
+            label=_read_label(directory) if supervisor else "",
             since=processes.started_at(router) if router else 0.0,
             restarts=history.restarts,
             next_start=history.next_start if supervisor else 0.0,
@@ -109,6 +112,9 @@ class LinuxPlatform:
     def refresh(self, home: Path) -> bool:
         router = read_process(RunDirectory(str(home)).router)
         return router is not None and processes.send(router, signal.SIGHUP)
+
+    def log_file(self, home: Path) -> Path:
+        return Path(RunDirectory(str(home)).log)
 
     def log(self, home: Path, count: int) -> list[str]:
         return log_reader.last_lines(RunDirectory(str(home)).log, count)
@@ -135,6 +141,14 @@ def _stop_supervisor(directory: RunDirectory) -> Process | None:
             break
         time.sleep(0.02)
     return asked
+
+
+def _read_label(directory: RunDirectory) -> str:
+    try:
+        with open(directory.label, encoding="utf-8", errors="replace") as file:
+            return file.read(1_000)
+    except OSError:
+        return ""
 
 
 def _is_locked(path: str) -> bool:

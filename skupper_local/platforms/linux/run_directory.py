@@ -52,6 +52,11 @@ class RunDirectory(NamedTuple):
         return f"{self.path}/history.json"
 
     @property
+    def label(self) -> str:
+        """What the supervisor was started for: see ``RouterSpec.label``."""
+        return f"{self.path}/label"
+
+    @property
     def log(self) -> str:
         """The router's output and the supervisor's own lines; older parts end in ``.1``, ``.2`` ..."""
         return f"{self.home}/internal/log/router.log"

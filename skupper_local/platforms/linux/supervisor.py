@@ -54,13 +54,14 @@ class Arguments(NamedTuple):
 
     home: str
     site_id: str
+    label: str
     stop_seconds: float
     command: tuple[str, ...]
 
 
 def parse(words: list[str]) -> Arguments:
     """Read the command line; argparse would double the size of this program. Raises ValueError."""
-    site_id, stop_seconds = "", 10.0
+    site_id, label, stop_seconds = "", "", 10.0
     if "--" not in words:
         raise ValueError("no router program given")
     split = words.index("--")
@@ -71,13 +72,15 @@ def parse(words: list[str]) -> Arguments:
         value = options.pop(0) if options else ""
         if option == "--site-id":
             site_id = value
+        elif option == "--label":
+            label = value
         elif option == "--stop-seconds":
             stop_seconds = float(value)
         else:
             raise ValueError(f"unknown option {option}")
     if not os.path.isabs(home) or not command:
         raise ValueError("an absolute directory and a program are needed")
-    return Arguments(home, site_id, stop_seconds, command)
+    return Arguments(home, site_id, label, stop_seconds, command)
 
 
 def delay(attempt: int, random_byte: int) -> float:
@@ -110,7 +113,7 @@ class Supervisor:
         for number in _SIGNALS:
             signal.signal(number, lambda *_: None)
         signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
-        write_process(self._directory.supervisor, processes.find(os.getpid()))
+        self._record_myself()
         if _starter_is_gone():
             return
         self._end_orphan()
@@ -176,6 +179,17 @@ class Supervisor:
             os.write(2, f"{self._arguments.command[0]}: {error.strerror}\n".encode())
         finally:
             os._exit(127)
+
+    def _record_myself(self) -> None:
+        """The label first: whoever finds this supervisor running must find what it was started for."""
+        descriptor = os.open(
+            self._directory.label, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600
+        )
+        try:
+            os.write(descriptor, self._arguments.label.encode())
+        finally:
+            os.close(descriptor)
+        write_process(self._directory.supervisor, processes.find(os.getpid()))
 
     def _record_router(self, pid: int) -> None:
         try:

@@ -24,8 +24,8 @@ from skupper_local.platforms.linux.supervisor import delay, parse
 
 
 def test_the_command_line_is_read() -> None:
-    arguments = parse(["/home/x", "--site-id", "s", "--stop-seconds", "2.5", "--", "/bin/r", "--", "-c"])
-    assert arguments == ("/home/x", "s", 2.5, ("/bin/r", "--", "-c"))
+    words = ["/home/x", "--site-id", "s", "--label", "l", "--stop-seconds", "2.5", "--", "/bin/r", "--", "-c"]
+    assert parse(words) == ("/home/x", "s", "l", 2.5, ("/bin/r", "--", "-c"))
 
 
 @pytest.mark.parametrize(

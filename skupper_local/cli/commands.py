@@ -1,0 +1,111 @@
+"""Click's commands and groups, with what all of ours have in common.
+
+``-n`` and ``-p`` may stand at every level, before or after the sub-command, as in the reference; the last one counts. A group
+loads a command's module when the command is run, completed or described, never before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from skupper_local.cli import completing
+
+if TYPE_CHECKING:
+    from skupper_local.operations.target import Target
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+def _remember(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        assert parameter.name is not None
+        context.find_root().meta[parameter.name] = value
+
+
+def _common_options() -> list[click.Parameter]:
+    return [
+        click.Option(
+            ["-n", "--namespace"],
+            metavar="NAME",
+            expose_value=False,
+            callback=_remember,
+            shell_complete=completing.namespaces,
+            help="The namespace to work on.  [default: $SKUPPER_NAMESPACE, else default]",
+        ),
+        click.Option(
+            ["-p", "--platform"],
+            metavar="PLATFORM",
+            expose_value=False,
+            callback=_remember,
+            shell_complete=completing.platforms,
+            help="The platform of the site.  [default: the recorded one, else $SKUPPER_PLATFORM, else linux]",
+        ),
+    ]
+
+
+class SiteCommand(click.Command):
+    """A command that works on one namespace."""
+
+    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+        keywords.setdefault("context_settings", _SETTINGS)
+        super().__init__(*arguments, **keywords)
+        self.params.extend(_common_options())
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands by the place of their code: ``module:attribute`` and one line of help."""
+
+    def __init__(
+        self, *arguments: Any, lazy: Mapping[str, tuple[str, str]] | None = None, **keywords: Any
+    ) -> None:
+        keywords.setdefault("context_settings", _SETTINGS)
+        super().__init__(*arguments, **keywords)
+        self._lazy = lazy or {}
+        self.params.extend(_common_options())
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*self._lazy, *super().list_commands(ctx)})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self._lazy:
+            return super().get_command(ctx, cmd_name)
+        if cmd_name not in self.commands:
+            from importlib import import_module
+
+            module, _, attribute = self._lazy[cmd_name][0].partition(":")
+            self.commands[cmd_name] = getattr(import_module(module), attribute)
+        return self.commands[cmd_name]
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands, without loading those that are only listed."""
+        rows = [(name, self._lazy[name][1] if name in self._lazy else "") for name in self.list_commands(ctx)]
+        rows = [(name, text or self.commands[name].get_short_help_str(100)) for name, text in rows]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+def output_option(default: str = "") -> Callable[[_Function], _Function]:
+    """``-o json|yaml``."""
+    return click.option(
+        "-o",
+        "--output",
+        type=click.Choice(["json", "yaml"]),
+        default=default or None,
+        help="Print resources in this format"
+        + (f".  [default: {default}]" if default else " in place of a table."),
+    )
+
+
+def target_of(context: click.Context) -> Target:
+    """What the command works on. Its text is what others read while they wait for the lock: no arguments, hence no secret."""
+    from skupper_local.operations.target import find_target
+
+    root = context.find_root()
+    return find_target(
+        root.meta.get("namespace", ""), root.meta.get("platform", ""), command=context.command_path
+    )

@@ -1,0 +1,52 @@
+"""What ``create`` and ``delete`` of every kind print."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from skupper_local.cli.terminal import say, talk
+
+if TYPE_CHECKING:
+    from skupper_local.operations.create import Created
+    from skupper_local.operations.delete import Deleted
+    from skupper_local.operations.target import Target
+
+
+def print_created(created: Created, target: Target, next_step: str) -> None:
+    """What was written, and what to type next."""
+    from skupper_local.operations.declarations import Outcome
+
+    for item in created.written:
+        if item.outcome is Outcome.UNCHANGED:
+            say(f"{item.resource.title} is declared already: {item.path}")
+        elif item.outcome is Outcome.DELETED:
+            say(f"{item.resource.title} deleted")
+        else:
+            say(f"File written to {item.path}")
+    if created.main.outcome is not Outcome.UNCHANGED:
+        talk(f"next: {reload_step(target) if created.started else next_step}")
+
+
+def print_deleted(deleted: Deleted, target: Target) -> None:
+    """What was taken back."""
+    for resource in deleted.resources:
+        say(f"{resource.title} deleted")
+    if not deleted.resources:
+        say("Nothing to delete")
+    elif deleted.started:
+        talk(f"next: {reload_step(target)} (the router still runs with it)")
+
+
+def reload_step(target: Target) -> str:
+    """The command that makes the router take the declarations up."""
+    return f"skupper-local system reload{namespace_flag(target)}"
+
+
+def start_step(target: Target) -> str:
+    """The command that starts the site."""
+    return f"skupper-local system start{namespace_flag(target)}"
+
+
+def namespace_flag(target: Target) -> str:
+    """The flag to repeat in a command for the same namespace."""
+    return "" if target.namespace == "default" else f" -n {target.namespace}"

@@ -1,0 +1,77 @@
+"""How an error looks: code, what, why, what to type next; as JSON when the results were asked for as JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from skupper_local.cli.terminal import RED, coloured, harmless
+from skupper_local.errors import SkupperLocalError
+
+EXIT_FAILED = 1
+EXIT_INVALID = 2
+EXIT_INTERRUPTED = 130
+EXIT_BROKEN_PIPE = 141
+
+
+def report(error: SkupperLocalError, arguments: Sequence[str]) -> int:
+    """Print an error of ours; returns the exit status."""
+    _print(error.code, error.what, error.why, error.next_step, error.exit_status, arguments)
+    return error.exit_status
+
+
+def report_usage(error: click.ClickException, arguments: Sequence[str]) -> int:
+    """Print what is wrong with the command line as typed."""
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context else "skupper-local"
+    why = context.get_usage().removeprefix("Usage: ") if context else ""
+    message = error.format_message().rstrip(".")
+    _print("usage", message, f"usage: {why}" if why else "", f"{path} --help", EXIT_INVALID, arguments)
+    return EXIT_INVALID
+
+
+def report_internal(error: BaseException, arguments: Sequence[str]) -> int:
+    """Print a mistake of this program in one line; all of it only when asked for."""
+    if os.environ.get("SKUPPER_LOCAL_DEBUG") == "1":
+        import traceback
+
+        traceback.print_exception(error)
+    text = " ".join(f"{type(error).__name__}: {error}".split())
+    _print(
+        "internal",
+        "This is a mistake in skupper-local, not in what you typed",
+        text,
+        "run it again with SKUPPER_LOCAL_DEBUG=1 and report what is printed",
+        EXIT_FAILED,
+        arguments,
+    )
+    return EXIT_FAILED
+
+
+def wants_json(arguments: Sequence[str]) -> bool:
+    """Whether ``-o json`` stands on the command line, also on one that could not be parsed."""
+    for index, word in enumerate(arguments):
+        if word in ("-ojson", "-o=json", "--output=json"):
+            return True
+        if word in ("-o", "--output") and arguments[index + 1 : index + 2] == ["json"]:
+            return True
+    return False
+
+
+def _print(code: str, what: str, why: str, next_step: str, status: int, arguments: Sequence[str]) -> None:
+    if wants_json(arguments):
+        error = {"code": code, "what": what, "why": why, "next": next_step, "exitStatus": status}
+        print(json.dumps({"error": error}, indent=2), file=sys.stderr)
+        return
+    lines = [f"{coloured(f'error [{code}]:', RED, sys.stderr)} {harmless(what)}"]
+    lines += [f"  {label}: {_indented(text)}" for label, text in (("why", why), ("next", next_step)) if text]
+    print("\n".join(lines), file=sys.stderr)
+
+
+def _indented(text: str) -> str:
+    """Further lines stand below the first one."""
+    return "\n       ".join(harmless(line) for line in text.strip().split("\n"))

@@ -1,0 +1,55 @@
+"""``skupper-local link``."""
+
+from __future__ import annotations
+
+import click
+
+from skupper_local.cli import completing
+from skupper_local.cli.commands import LazyGroup, SiteCommand, output_option, target_of
+
+
+@click.group(cls=LazyGroup)
+def link() -> None:
+    """Join this site to others."""
+
+
+@link.command(cls=SiteCommand)
+@click.option("--name", default="", help="The name of the link.  [default: link-ACCESS]")
+@click.option(
+    "--host",
+    default="",
+    help="How the other site reaches this one.  [default: a name or address of this machine]",
+)
+@click.option(
+    "--cost", type=click.IntRange(1, 2**31 - 1), default=1, show_default=True, help="The cost of the link."
+)
+@output_option("yaml")
+@click.pass_context
+def generate(context: click.Context, name: str, host: str, cost: int, output: str) -> None:
+    """Print a link to this site, for `system apply` at another one. It holds a private key: hand it over with care."""
+    from skupper_local.cli.linking import print_generated
+
+    print_generated(target_of(context), name, host, cost, output)
+
+
+@link.command(cls=SiteCommand)
+@click.argument("name", shell_complete=completing.declared("Link"))
+@click.pass_context
+def delete(context: click.Context, name: str) -> None:
+    """Take the declaration of a link back, with its key."""
+    from skupper_local.cli.declaring import print_deleted
+    from skupper_local.operations.delete import delete_declaration
+
+    target = target_of(context)
+    print_deleted(delete_declaration(target, "Link", name), target)
+
+
+@link.command(cls=SiteCommand)
+@click.argument("name", required=False, shell_complete=completing.declared("Link"))
+@output_option()
+@click.pass_context
+def status(context: click.Context, name: str | None, output: str | None) -> None:
+    """Show the links of this site, those from other sites included."""
+    from skupper_local.cli.showing import show_links
+
+    show_links(target_of(context), name or "", output or "")

@@ -1,0 +1,79 @@
+"""``skupper-local``: the root of the commands, and the one place where errors become words and an exit status."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from skupper_local import __version__
+from skupper_local.cli import failures
+from skupper_local.cli.commands import LazyGroup
+from skupper_local.errors import SkupperLocalError
+
+PROGRAM = "skupper-local"
+_COMPLETE = "_SKUPPER_LOCAL_COMPLETE"
+
+_COMMANDS = {
+    "completion": ("skupper_local.cli.completion:completion", "Print a completion script for a shell."),
+    "connector": ("skupper_local.cli.connector:connector", "Offer servers near this site to the network."),
+    "demo": ("skupper_local.cli.demo:demo", "Two linked sites on this machine carry a real request."),
+    "link": ("skupper_local.cli.link:link", "Join this site to others."),
+    "listener": ("skupper_local.cli.listener:listener", "Open ports here that lead to connectors elsewhere."),
+    "namespace": ("skupper_local.cli.namespace:namespace", "See the namespaces of this machine."),
+    "site": ("skupper_local.cli.site:site", "Declare this machine's place on the network."),
+    "system": ("skupper_local.cli.system:system", "Run the site: start, stop, reload, see, remove."),
+    "version": ("skupper_local.cli.version:version", "Print the version."),
+}
+
+
+@click.group(cls=LazyGroup, lazy=_COMMANDS, name=PROGRAM)
+@click.version_option(__version__, "--version", prog_name=PROGRAM, message="%(prog)s %(version)s")
+def cli() -> None:
+    """Put this machine on a service network, without Kubernetes.
+
+    A site is declared (site, listener, connector, link), then started (system start). Begin with: skupper-local demo
+    """
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line; returns the exit status."""
+    words = list(arguments)
+    try:
+        if os.environ.get(_COMPLETE):
+            from click.shell_completion import shell_complete
+
+            return shell_complete(cli, {}, PROGRAM, _COMPLETE, os.environ[_COMPLETE])
+        with cli.make_context(PROGRAM, words[:]) as context:
+            cli.invoke(context)
+        sys.stdout.flush()
+    except click.exceptions.Exit as exit_request:
+        return exit_request.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        print(error.format_message(), file=sys.stderr)
+        return failures.EXIT_INVALID
+    except click.ClickException as error:
+        return failures.report_usage(error, words)
+    except (click.Abort, KeyboardInterrupt):
+        print("interrupted; repeat the command to finish what it began", file=sys.stderr)
+        return failures.EXIT_INTERRUPTED
+    except SkupperLocalError as error:
+        return failures.report(error, words)
+    except BrokenPipeError:
+        # Whoever read our output has enough; the interpreter must not complain about it when it flushes at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return failures.EXIT_BROKEN_PIPE
+    except Exception as error:
+        return failures.report_internal(error, words)
+    return 0
+
+
+def main() -> None:
+    """The entry point of the installed program."""
+    sys.exit(run(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,21 @@
+"""``skupper-local namespace``."""
+
+from __future__ import annotations
+
+import click
+
+from skupper_local.cli.commands import LazyGroup, SiteCommand, output_option
+
+
+@click.group(cls=LazyGroup)
+def namespace() -> None:
+    """See the namespaces of this machine."""
+
+
+@namespace.command("list", cls=SiteCommand)
+@output_option()
+def list_(output: str | None) -> None:
+    """List the namespaces of this user: site, platform, state."""
+    from skupper_local.cli.showing import show_namespaces
+
+    show_namespaces(output or "")

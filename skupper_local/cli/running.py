@@ -1,0 +1,225 @@
+"""What the ``system`` commands print."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from skupper_local.cli.declaring import namespace_flag, reload_step, start_step
+from skupper_local.cli.documents import print_documents
+from skupper_local.cli.terminal import say, talk, warn
+
+if TYPE_CHECKING:
+    from skupper_local.operations.apply import Applied
+    from skupper_local.operations.lifecycle import Outcome
+    from skupper_local.operations.status import SystemView
+    from skupper_local.operations.target import Target
+
+
+def print_applied(applied: Applied, target: Target) -> None:
+    """One line an item, and the sum."""
+    for text in applied.warnings:
+        warn(text)
+    counts = {"added": 0, "changed": 0, "unchanged": 0}
+    for item in applied.written:
+        say(f"{item.resource.title} {item.outcome.value}")
+        counts[item.outcome.value] += 1
+    say(f"Custom resources are applied: {', '.join(f'{count} {what}' for what, count in counts.items())}")
+    if counts["added"] or counts["changed"]:
+        talk(f"next: {reload_step(target) if applied.started else start_step(target)}")
+
+
+def print_started(outcome: Outcome, target: Target) -> None:
+    """As the reference prints a start, and what to type next."""
+    from skupper_local.operations.lifecycle import Deed
+
+    _warn(outcome)
+    if outcome.deed is Deed.UNTOUCHED:
+        say(f'Site "{outcome.site}" is running already in namespace "{outcome.namespace}"')
+        if outcome.pending:
+            talk(f"next: {reload_step(target)} (declarations have changed since it was started)")
+        return
+    words = {
+        Deed.STARTED: "has been started",
+        Deed.REPAIRED: "has been put right and runs",
+        Deed.RESTARTED: "has been restarted",
+    }
+    say(f'Site "{outcome.site}" {words[outcome.deed]} in namespace "{outcome.namespace}"')
+    _describe(outcome)
+    talk(f"next: skupper-local system status{namespace_flag(target)}")
+
+
+def print_reloaded(outcome: Outcome, target: Target) -> None:
+    """What changed, and what became of the router."""
+    from skupper_local.operations.lifecycle import Deed
+
+    _warn(outcome)
+    for line in outcome.plan:
+        say(f"  {line}")
+    words = {
+        Deed.STARTED: "has been started",
+        Deed.REPAIRED: "has been put right and runs",
+        Deed.RESTARTED: "has been restarted with its new configuration",
+        Deed.REFRESHED: "runs on, and reads its certificates again",
+        Deed.UNTOUCHED: "runs on: nothing has changed for its router",
+        Deed.LEFT_STOPPED: "is stopped and stays so; its files are up to date",
+    }
+    say(f'Site "{outcome.site}" {words[outcome.deed]}')
+    if outcome.deed in (Deed.STARTED, Deed.REPAIRED):
+        _describe(outcome)
+    if outcome.deed is Deed.LEFT_STOPPED:
+        talk(f"next: {start_step(target)}")
+
+
+def print_stopped(outcome: Outcome, target: Target) -> None:
+    """That it is down and nothing is lost."""
+    from skupper_local.operations.lifecycle import Deed
+
+    was = "was not running" if outcome.deed is Deed.UNTOUCHED else "has been stopped"
+    say(f'The router of namespace "{outcome.namespace}" {was}; its declarations and keys are kept')
+    if outcome.deed is not Deed.UNTOUCHED:
+        talk(f"next: {start_step(target)}")
+
+
+def print_removed(outcome: Outcome) -> None:
+    """As the reference prints a removal."""
+    from skupper_local.operations.lifecycle import Deed
+
+    if outcome.deed is Deed.UNTOUCHED:
+        say(f'There is no namespace "{outcome.namespace}"')
+    else:
+        say(f'Namespace "{outcome.namespace}" has been removed')
+
+
+def confirm_teardown(target: Target, context: click.Context) -> bool:
+    """Ask; without a terminal there is nobody to ask, and the request is refused."""
+    if not target.paths.home.exists():
+        return True
+    if not sys.stdin.isatty():
+        raise click.UsageError("Nobody can be asked whether to remove everything; use --force", context)
+    question = (
+        f'Remove namespace "{target.namespace}" with all its declarations and keys ({target.paths.home})?'
+    )
+    if click.confirm(question, err=True):
+        return True
+    talk("Nothing was removed")
+    return False
+
+
+def show_system(target: Target, output: str) -> None:
+    """``system status``: one screen."""
+    from skupper_local.operations.status import view_system
+
+    view = view_system(target)
+    for text in view.warnings:
+        warn(text)
+    if output:
+        print_documents([_system_document(view)], output)
+        return
+    for label, value in _system_lines(view):
+        say(f"{label + ':':<12} {value}")
+    step = _next_step(view, target)
+    if step:
+        talk(f"next: {step}")
+
+
+def _system_lines(view: SystemView) -> list[tuple[str, str]]:
+    report = view.report
+    state = view.state
+    if report.running:
+        state += f" since {_moment(report.since)}, process {report.pid}"
+    lines = [
+        ("Namespace", view.namespace),
+        ("Site", view.site or "none declared"),
+        ("Status", state),
+    ]
+    if view.reason:
+        lines.append(("Reason", view.reason))
+    if report.running and not report.kept:
+        lines.append(("Supervisor", "gone: nothing would start the router again"))
+    if report.restarts:
+        lines.append(("Restarts", str(report.restarts)))
+    if report.next_start:
+        lines.append(("Next start", _moment(report.next_start)))
+    last = report.last_exit
+    if last and (report.restarts or not report.running):
+        lines.append(("Last exit", f"{_moment(last.at)}: {last.how}, after {last.ran:.0f} s"))
+        words = last.reason.splitlines()
+        if words and last.how != "exit status 0":
+            lines.append(("Last words", words[-1]))
+    lines.append(("Platform", view.platform))
+    if view.program:
+        lines.append(("Router", f"{view.program}{f' ({view.router_id})' if view.router_id else ''}"))
+    for kind in ("Listener", "Connector", "Link"):
+        total, ready = view.count(kind)
+        if total:
+            lines.append((f"{kind}s", f"{ready} of {total} ready"))
+    incoming = [row for row in view.links if not row.outgoing]
+    if incoming:
+        lines.append(("Incoming", ", ".join(row.remote_site or row.name for row in incoming)))
+    lines.append(("Directory", str(view.home)))
+    if view.log.exists():
+        lines.append(("Log", str(view.log)))
+    return lines
+
+
+def _next_step(view: SystemView, target: Target) -> str:
+    if view.state == "absent" or not view.site:
+        return f"skupper-local site create NAME{namespace_flag(target)}"
+    if view.state in ("not started", "stopped", "down") or (view.report.running and not view.report.kept):
+        return start_step(target)
+    if view.state in ("restarting", "not answering"):
+        return f"skupper-local system logs{namespace_flag(target)}"
+    return ""
+
+
+def _system_document(view: SystemView) -> dict[str, Any]:
+    report = view.report
+    last = report.last_exit
+    document: dict[str, Any] = {
+        "namespace": view.namespace,
+        "site": view.site,
+        "status": view.state,
+        "message": view.reason,
+        "platform": view.platform,
+        "router": view.program,
+        "routerId": view.router_id,
+        "pid": report.pid,
+        "supervised": report.kept,
+        "since": _moment(report.since) if report.since else "",
+        "restarts": report.restarts,
+        "desiredState": view.desired,
+        "directory": str(view.home),
+        "log": str(view.log),
+    }
+    if last:
+        document["lastExit"] = {
+            "at": _moment(last.at),
+            "how": last.how,
+            "seconds": round(last.ran, 1),
+            "reason": last.reason,
+        }
+    for kind in ("Listener", "Connector", "Link"):
+        total, ready = view.count(kind)
+        document[f"{kind.lower()}s"] = {"declared": total, "ready": ready}
+    return {key: value for key, value in document.items() if value not in ("", None)}
+
+
+def _describe(outcome: Outcome) -> None:
+    say(f"Platform: {outcome.platform}")
+    say(f"Router: {outcome.program} (ready after {outcome.seconds:.1f} s)")
+    if outcome.links:
+        say(f"Static links have been defined at: {outcome.links}")
+    say(f"Definition is available at: {outcome.home}")
+
+
+def _warn(outcome: Outcome) -> None:
+    for text in outcome.warnings:
+        warn(text)
+
+
+def _moment(seconds: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))

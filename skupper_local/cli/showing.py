@@ -1,0 +1,226 @@
+"""What the status commands print: the reference's tables and labels (reference-cli, sections 2 to 5), and ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from skupper_local.cli.documents import print_documents
+from skupper_local.cli.terminal import say, table, talk, warn
+
+if TYPE_CHECKING:
+    from skupper_local.operations.status import SiteView
+    from skupper_local.operations.target import Target
+    from skupper_local.resources import Connector, Listener, Resource
+    from skupper_local.site import LinkRow
+
+_SITE = ("NAME", "STATUS", "MESSAGE")
+_LISTENER = ("NAME", "STATUS", "ROUTING-KEY", "HOST", "PORT", "MATCHING-CONNECTOR", "MESSAGE")
+_CONNECTOR = (
+    "NAME",
+    "STATUS",
+    "ROUTING-KEY",
+    "SELECTOR",
+    "HOST",
+    "PORT",
+    "HAS MATCHING LISTENER",
+    "MESSAGE",
+)
+_LINK = ("NAME", "STATUS", "COST", "MESSAGE")
+_INCOMING = ("REMOTE SITE", "STATUS", "MESSAGE")
+_NAMESPACE = ("NAME", "SITE", "PLATFORM", "STATUS", "MESSAGE")
+
+
+def show_sites(target: Target, name: str, output: str) -> None:
+    """``site status``."""
+    view = _view(target)
+    sites = _chosen(view, "Site", name)
+    if not sites:
+        talk("There is no existing Skupper site resource")
+    elif output:
+        _print_resources(sites, output)
+    else:
+        say(table(_SITE, [(item.name, _status(view, item), _message(item)) for item in sites]))
+
+
+def show_listeners(target: Target, name: str, output: str) -> None:
+    """``listener status``."""
+    view = _view(target)
+    chosen: Sequence[Any] = _chosen(view, "Listener", name)
+    listeners: Sequence[Listener] = chosen
+    if not listeners:
+        talk("No listeners found")
+    elif output:
+        _print_resources(listeners, output)
+    elif name:
+        item = listeners[0]
+        _print_labelled(
+            ("Name", item.name),
+            ("Status", _status(view, item)),
+            ("Routing key", item.routing_key),
+            ("Host", item.host),
+            ("Port", item.port),
+            ("Has Matching Connector", bool(item.status.get("hasMatchingConnector"))),
+            ("Message", _message(item)),
+        )
+    else:
+        rows = [
+            (
+                item.name,
+                _status(view, item),
+                item.routing_key,
+                item.host,
+                item.port,
+                bool(item.status.get("hasMatchingConnector")),
+                _message(item),
+            )
+            for item in listeners
+        ]
+        say(table(_LISTENER, rows))
+
+
+def show_connectors(target: Target, name: str, output: str) -> None:
+    """``connector status``."""
+    view = _view(target)
+    chosen: Sequence[Any] = _chosen(view, "Connector", name)
+    connectors: Sequence[Connector] = chosen
+    if not connectors:
+        talk("No connectors found")
+    elif output:
+        _print_resources(connectors, output)
+    elif name:
+        item = connectors[0]
+        _print_labelled(
+            ("Name", item.name),
+            ("Status", _status(view, item)),
+            ("Routing key", item.routing_key),
+            ("Selector", item.selector),
+            ("Host", item.host),
+            ("Port", item.port),
+            ("Has Matching Listener", bool(item.status.get("hasMatchingListener"))),
+            ("Message", _message(item)),
+        )
+    else:
+        rows = [
+            (
+                item.name,
+                _status(view, item),
+                item.routing_key,
+                item.selector,
+                item.host,
+                item.port,
+                bool(item.status.get("hasMatchingListener")),
+                _message(item),
+            )
+            for item in connectors
+        ]
+        say(table(_CONNECTOR, rows))
+
+
+def show_links(target: Target, name: str, output: str) -> None:
+    """``link status``: the links this site dials, then those that other sites dialled."""
+    view = _view(target)
+    outgoing = [row for row in view.links if row.outgoing and name in ("", row.name)]
+    incoming = [row for row in view.links if not row.outgoing and name in ("", row.name)]
+    if name and not outgoing and not incoming:
+        view.named("Link", name)
+    if output:
+        resources = [item for item in view.of_kind("Link") if name in ("", item.name)]
+        _print_resources(resources, output, [_incoming_document(row) for row in incoming])
+        return
+    if name and outgoing:
+        row = outgoing[0]
+        _print_labelled(
+            ("Name", row.name), ("Status", row.status), ("Cost", row.cost), ("Message", row.message), gap="\t"
+        )
+        return
+    if outgoing:
+        say(table(_LINK, [(row.name, row.status, row.cost, row.message) for row in outgoing]))
+    if incoming:
+        if outgoing:
+            say()
+        say("Links from remote sites:")
+        say(table(_INCOMING, [(row.remote_site or row.name, row.status, row.message) for row in incoming]))
+    if not outgoing and not incoming:
+        talk("There are no links in this namespace")
+
+
+def show_namespaces(output: str) -> None:
+    """``namespace list``."""
+    from skupper_local.operations.status import view_namespaces
+
+    rows = view_namespaces()
+    if output:
+        found = [
+            {
+                key: value
+                for key, value in (
+                    ("name", row.name),
+                    ("site", row.site),
+                    ("platform", row.platform),
+                    ("status", row.state),
+                    ("message", row.message),
+                )
+                if value
+            }
+            for row in rows
+        ]
+        print_documents([{"namespaces": found}], output)
+    elif not rows:
+        talk("There are no namespaces")
+    else:
+        say(table(_NAMESPACE, [(row.name, row.site, row.platform, row.state, row.message) for row in rows]))
+
+
+def _view(target: Target) -> SiteView:
+    from skupper_local.operations.status import view_site
+
+    view = view_site(target)
+    for text in view.warnings:
+        warn(text)
+    if view.resources and not view.started:
+        talk("Site not initialized yet")
+    return view
+
+
+def _chosen(view: SiteView, kind: str, name: str) -> Sequence[Resource]:
+    return (view.named(kind, name),) if name else view.of_kind(kind)
+
+
+def _status(view: SiteView, resource: Resource) -> str:
+    """Nothing is said about a site that was never started (reference-cli, section 2)."""
+    return str(resource.status.get("status", "")) if view.started else ""
+
+
+def _message(resource: Resource) -> str:
+    return str(resource.status.get("message", ""))
+
+
+def _print_labelled(*pairs: tuple[str, object], gap: str = " ") -> None:
+    for label, value in pairs:
+        text = str(value).lower() if isinstance(value, bool) else str(value)
+        say(f"{label}:{gap}{text}")
+
+
+def _print_resources(
+    resources: Iterable[Resource], output: str, further: Iterable[Mapping[str, Any]] = ()
+) -> None:
+    from skupper_local.resources import document_of
+
+    print_documents([*(document_of(item) for item in resources), *further], output)
+
+
+def _incoming_document(row: LinkRow) -> dict[str, Any]:
+    """A link from elsewhere is no resource of this site; its document says so by its kind."""
+    status = {
+        "status": row.status,
+        "message": row.message,
+        "role": row.role,
+        "remoteSiteId": row.remote_site_id,
+        "remoteSiteName": row.remote_site,
+    }
+    return {
+        "kind": "IncomingLink",
+        "metadata": {"name": row.name},
+        "status": {key: value for key, value in status.items() if value},
+    }

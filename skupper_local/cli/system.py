@@ -1,0 +1,107 @@
+"""``skupper-local system``."""
+
+from __future__ import annotations
+
+import click
+
+from skupper_local.cli.commands import LazyGroup, SiteCommand, output_option, target_of
+
+
+@click.group(cls=LazyGroup)
+def system() -> None:
+    """Run the site: start, stop, reload, see, remove."""
+
+
+@system.command(cls=SiteCommand)
+@click.option(
+    "-f", "--filename", required=True, metavar="FILE|-", help="The file of resources; - reads standard input."
+)
+@click.pass_context
+def apply(context: click.Context, filename: str) -> None:
+    """Declare the resources in a YAML or JSON file: all of them or, if one is wrong, none."""
+    from skupper_local.cli.running import print_applied
+    from skupper_local.operations.apply import apply_text, read_source
+
+    target = target_of(context)
+    print_applied(apply_text(target, read_source(filename), filename), target)
+
+
+@system.command(cls=SiteCommand)
+@click.option(
+    "--router", default="", metavar="embedded|skrouterd|PATH", help="Change the router program of this site."
+)
+@click.pass_context
+def start(context: click.Context, router: str) -> None:
+    """Start the site and wait until its router answers."""
+    from skupper_local.cli.running import print_started
+    from skupper_local.operations.lifecycle import start as start_site
+
+    target = target_of(context)
+    print_started(start_site(target, router=router), target)
+
+
+@system.command(cls=SiteCommand)
+@click.pass_context
+def stop(context: click.Context) -> None:
+    """Stop the router. Everything is kept; teardown is what removes."""
+    from skupper_local.cli.running import print_stopped
+    from skupper_local.operations.lifecycle import stop as stop_site
+
+    target = target_of(context)
+    print_stopped(stop_site(target), target)
+
+
+@system.command(cls=SiteCommand)
+@click.pass_context
+def reload(context: click.Context) -> None:
+    """Bring changed declarations into effect. The router restarts only if its configuration changed."""
+    from skupper_local.cli.running import print_reloaded
+    from skupper_local.operations.lifecycle import reload as reload_site
+
+    target = target_of(context)
+    print_reloaded(reload_site(target), target)
+
+
+@system.command(cls=SiteCommand)
+@output_option()
+@click.pass_context
+def status(context: click.Context, output: str | None) -> None:
+    """Show how the site runs: its router, since when, why not, and what is ready."""
+    from skupper_local.cli.running import show_system
+
+    show_system(target_of(context), output or "")
+
+
+@system.command(cls=SiteCommand)
+@click.option(
+    "--tail",
+    type=int,
+    default=100,
+    show_default=True,
+    metavar="N",
+    help="Begin with the last N lines; -1 is all.",
+)
+@click.option("-f", "--follow", is_flag=True, help="Go on with every new line.")
+@click.pass_context
+def logs(context: click.Context, tail: int, follow: bool) -> None:
+    """Print the log of the router and its supervisor."""
+    from skupper_local.cli.terminal import say
+    from skupper_local.operations.logs import log_lines
+
+    for line in log_lines(target_of(context), tail, follow=follow):
+        say(line)
+        if follow:
+            click.get_text_stream("stdout").flush()
+
+
+@system.command(cls=SiteCommand)
+@click.option("--force", is_flag=True, help="Do not ask.")
+@click.pass_context
+def teardown(context: click.Context, force: bool) -> None:
+    """Stop the site and remove its namespace with all declarations, certificates and keys."""
+    from skupper_local.cli.running import confirm_teardown, print_removed
+    from skupper_local.operations.lifecycle import teardown as teardown_site
+
+    target = target_of(context)
+    if force or confirm_teardown(target, context):
+        print_removed(teardown_site(target))

@@ -1,0 +1,81 @@
+"""Make a link that another site can apply to link to this one: ``link generate``.
+
+What is printed verifies: a host that the server certificate does not name yet is added to it first, and the running router
+reads the new certificate. Every name has a small CA of its own, which the access trusts from then on; each call signs a new
+client certificate with it, and no client key stays here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from skupper_local.namespace.lock import lock_namespace
+from skupper_local.namespace.records import read_choices
+from skupper_local.operations.declarations import read_declarations
+from skupper_local.operations.errors import SiteNotStartedError
+from skupper_local.operations.lifecycle import Deed, no_site, refresh_credentials
+from skupper_local.operations.preparation import prepare
+from skupper_local.operations.target import Target, platform_of
+from skupper_local.platforms.face import platform_named
+from skupper_local.resources import Link, Secret
+from skupper_local.site import Access, SiteModel, assemble, generated_link, link_documents
+
+_PATIENCE = 60.0
+
+
+@dataclass(frozen=True)
+class Generated:
+    """The two documents to hand over. ``running`` tells whether anybody would answer at present."""
+
+    secret: Secret
+    link: Link
+    host: str
+    added_host: bool
+    deed: Deed
+    running: bool
+
+
+def generate_link(target: Target, *, name: str = "", host: str = "", cost: int = 1) -> Generated:
+    """A link to this site. Raises SiteNotStartedError, and the errors of ``site.generated_link``."""
+    platform = platform_named(platform_of(target))
+    if not target.paths.exists():
+        raise no_site(target.paths)
+    with lock_namespace(target.paths, command=target.command, patience=_PATIENCE) as held:
+        paths = held.paths
+        # As it was when it was started: changes made since then wait for a reload.
+        resources = read_declarations(paths.snapshot).require()
+        if not resources:
+            raise SiteNotStartedError(
+                f"The site of namespace {paths.name} has not been started",
+                why="its certificates are made at the first start",
+                next_step=f"skupper-local system start -n {paths.name}",
+            )
+        state = assemble(resources, namespace=paths.name).require()
+        choices = read_choices(paths)
+        before = prepare(paths, state, choices, platform=platform.name)
+        wanted = generated_link(before.model, name=name, host=host, cost=cost)
+        added = {} if wanted.verifies else {wanted.access.name: (wanted.host,)}
+        prepared = prepare(
+            paths,
+            state,
+            choices,
+            platform=platform.name,
+            added_hosts=added,
+            further=(wanted.issuer, wanted.client),
+        )
+        credentials = prepared.certificates[wanted.client.name]
+        kept = {item: files for item, files in prepared.certificates.items() if item != wanted.client.name}
+        deed = refresh_credentials(held, platform, prepared.with_certificates(kept))
+        running = platform.inspect(paths.home).running
+    secret, link = link_documents(
+        _access(prepared.model, wanted.access.name),
+        name=wanted.name,
+        host=wanted.host,
+        credentials=credentials,
+        cost=cost,
+    )
+    return Generated(secret, link, wanted.host, bool(added), deed, running)
+
+
+def _access(model: SiteModel, name: str) -> Access:
+    return next(access for access in model.link_accesses if access.name == name)

@@ -1,0 +1,20 @@
+"""The router's log: ``system logs``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from skupper_local.operations.lifecycle import no_site
+from skupper_local.operations.target import Target, platform_of
+from skupper_local.platforms.face import platform_named
+
+
+def log_lines(target: Target, count: int, *, follow: bool) -> Iterator[str]:
+    """The last ``count`` lines (all when negative), then, with ``follow``, every new one for ever."""
+    if not target.paths.exists():
+        raise no_site(target.paths)
+    platform = platform_named(platform_of(target))
+    new_lines = platform.follow(target.paths.home) if follow else None
+    yield from platform.log(target.paths.home, count)
+    if new_lines:
+        yield from new_lines

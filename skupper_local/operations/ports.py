@@ -1,0 +1,62 @@
+"""Whether the ports a site declares can be bound, asked before anything is changed.
+
+A router that cannot bind a port says so in its log and goes on without it; a person who starts a site wants to know at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from skupper_local.entities import Entity
+from skupper_local.host import ports
+from skupper_local.operations.errors import PortInUseError
+
+_SOCKETS = ("listener", "tcpListener")
+
+
+class Socket(NamedTuple):
+    """An address the router listens on; the host is empty for all interfaces."""
+
+    host: str
+    port: int
+
+
+def sockets_of(configuration: Iterable[Entity]) -> dict[Socket, str]:
+    """Every listening socket of a configuration, with what it is for."""
+    found: dict[Socket, str] = {}
+    for entity in configuration:
+        port = str(entity.attributes.get("port", ""))
+        if entity.type in _SOCKETS and port.isdecimal():
+            name = str(entity.attributes.get("name", ""))
+            what = (
+                f"listener {name.removeprefix('listener/')}"
+                if entity.type == "tcpListener"
+                else f"access {name}"
+            )
+            found[Socket(str(entity.attributes.get("host", "")), int(port))] = what
+    return found
+
+
+def require_free(wanted: Iterable[Entity], running: Iterable[Entity]) -> None:
+    """Raise PortInUseError, naming every port that cannot be bound. Those of a ``running`` router of this site are ours."""
+    held = sockets_of(running)
+    blocked: list[str] = []
+    hosts: set[Socket] = set()
+    for socket, what in sockets_of(wanted).items():
+        if socket in held:
+            continue
+        problem = ports.bind_problem(socket.host, socket.port)
+        if problem:
+            holder = ports.holder_of(socket.port)
+            blocked.append(
+                f"{what}: {socket.host or '*'}:{socket.port}: {problem}{f' by {holder}' if holder else ''}"
+            )
+            hosts.add(socket)
+    if blocked:
+        port = min(hosts).port
+        raise PortInUseError(
+            f"Ports of this site that cannot be bound: {', '.join(str(socket.port) for socket in sorted(hosts))}",
+            why="\n".join(blocked),
+            next_step=f"end what holds it (ss -ltnp 'sport = :{port}'), or declare another port",
+        )

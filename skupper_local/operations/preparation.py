@@ -1,0 +1,398 @@
+"""From declarations to everything a site needs on disk: the choices that are made once, the credentials, the files.
+
+Reading (:func:`prepare`) and writing (:func:`install`) are apart, so that a request can look at the difference in between. All
+decisions are made in ``site`` and ``pki``; this module asks the machine for the facts and knows where each file goes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import uuid
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from skupper_local import __version__
+from skupper_local.entities import Entity, decode_configuration, encode_configuration
+from skupper_local.host import addresses, names, ports
+from skupper_local.namespace.lock import HeldLock
+from skupper_local.namespace.paths import NamespacePaths, list_namespaces
+from skupper_local.namespace.records import (
+    Choices,
+    DesiredState,
+    encode_desired_state,
+    encode_platform,
+    read_choices,
+)
+from skupper_local.namespace.resource_files import CredentialFiles, read_credential_directories
+from skupper_local.namespace.transaction import Change
+from skupper_local.operations.declarations import read_declarations
+from skupper_local.pki.credentials import Credentials, CredentialsSource
+from skupper_local.platforms.linux.program import EMBEDDED, SKROUTERD, choose_program, kind_of_program
+from skupper_local.resources import Resource, Secret, encode_resource, file_name, kind_of
+from skupper_local.site import (
+    CertificateWanted,
+    PortWanted,
+    SiteFacts,
+    SiteModel,
+    SiteState,
+    active_resources,
+    derive,
+    ports_wanted,
+    router_configuration,
+    with_statuses,
+)
+from skupper_local.site.links import static_link_files
+
+LINK_ISSUER_PREFIX = "link-issuer-"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A site ready to be written: its model, the choices to record, credentials by directory, the router's configuration."""
+
+    model: SiteModel
+    choices: Choices
+    issuers: Mapping[str, Mapping[str, bytes]]
+    certificates: Mapping[str, Mapping[str, bytes]]
+    configuration: tuple[Entity, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def program(self) -> str:
+        """The router program as platforms take it: ``embedded`` or an absolute path."""
+        return self.choices.router_program or EMBEDDED
+
+    def with_certificates(self, certificates: Mapping[str, Mapping[str, bytes]]) -> Prepared:
+        """The same with other certificates."""
+        return replace(self, certificates=certificates)
+
+    @property
+    def configuration_digest(self) -> str:
+        """Names the configuration and the program: a router that was started with another one has to be restarted."""
+        return _digest(
+            [("configuration", encode_configuration(self.configuration)), ("", self.program.encode())]
+        )
+
+    @property
+    def credentials_digest(self) -> str:
+        """Names the content of every credentials file the router reads."""
+        return _digest(
+            (f"{name}/{file}", content)
+            for name, files in sorted(self.certificates.items())
+            for file, content in sorted(files.items())
+        )
+
+
+def choose(
+    held: HeldLock, state: SiteState, *, router: str = "", held_ports: Collection[int] = ()
+) -> Choices:
+    """Make the choices that are made once, and record them at once: two sites that start together must not find one port.
+
+    ``router`` asks for a router program. ``held_ports`` are those a running router of this site holds. Raises the errors of
+    ``namespace.records``, RouterChoiceInvalidError and NoFreePortError.
+    """
+    paths = held.paths
+    with _choosing_ports(paths):
+        present = read_choices(paths)
+        choices = _choose(paths, present, state, read_configuration(paths), router, held_ports)
+        if choices != present:
+            transaction = held.transaction()
+            transaction.write(paths.choices, choices.encode())
+            transaction.commit()
+    return choices
+
+
+def prepare(
+    paths: NamespacePaths,
+    state: SiteState,
+    choices: Choices,
+    *,
+    platform: str,
+    added_hosts: Mapping[str, tuple[str, ...]] | None = None,
+    further: Collection[CertificateWanted] = (),
+) -> Prepared:
+    """Derive the site and every credential it needs; nothing is written.
+
+    ``added_hosts`` asks for hosts in the server certificates beside those asked for before, ``further`` for certificates
+    beside those of the site. Raises the errors of ``site`` and ``pki``.
+    """
+    if added_hosts:
+        merged = {
+            name: tuple(dict.fromkeys((*choices.added_hosts.get(name, ()), *hosts)))
+            for name, hosts in added_hosts.items()
+        }
+        choices = replace(choices, added_hosts={**choices.added_hosts, **merged})
+    issuers = read_credential_directories(paths.runtime_issuers)
+    new_issuers = (wanted.name for wanted in further if wanted.name.startswith(LINK_ISSUER_PREFIX))
+    link_issuers = {name for name in issuers if name.startswith(LINK_ISSUER_PREFIX)}.union(new_issuers)
+    hostname = names.hostname()
+    facts = SiteFacts(
+        site_id=choices.site_id,
+        platform=platform,
+        version=__version__,
+        home=str(paths.home),
+        ports=choices.ports,
+        hostname=hostname,
+        hostname_addresses=names.resolve(hostname) if hostname and state.site.accepts_links else (),
+        addresses=tuple(address.text for address in addresses.usable_addresses() if not address.temporary),
+        added_hosts=choices.added_hosts,
+        link_issuers=tuple(sorted(link_issuers)),
+        router_kind=kind_of_program(choices.router_program or EMBEDDED),
+    )
+    model = derive(state, facts)
+    choices = replace(choices, router_id=model.router_id)
+    return _with_credentials(paths, model, choices, issuers, further)
+
+
+def install(
+    held: HeldLock, prepared: Prepared, *, platform: str, desired: DesiredState | None = None
+) -> tuple[Change, ...]:
+    """Write all of it in one transaction; ``desired`` records what the user wants of the router. Returns what changed."""
+    paths = held.paths
+    model = prepared.model
+    transaction = held.transaction()
+    transaction.write(paths.router_config, encode_configuration(prepared.configuration))
+    transaction.replace_directory(paths.runtime_certs, _flat(prepared.certificates))
+    for (
+        name,
+        files,
+    ) in prepared.issuers.items():  # never the whole directory: no CA is ever removed by a reload
+        transaction.replace_directory(paths.runtime_issuers / name, files)
+    transaction.replace_directory(paths.runtime_links, _static_links(prepared))
+    transaction.replace_directory(paths.runtime_resources, _runtime_resources(paths, model))
+    snapshot = {file_name(item): encode_resource(item).encode() for item in model.state.resources()}
+    transaction.replace_directory(paths.snapshot, snapshot)
+    transaction.write(paths.platform, encode_platform(platform))
+    transaction.write(paths.choices, prepared.choices.encode())
+    if desired:
+        transaction.write(paths.desired_state, encode_desired_state(desired))
+    return transaction.commit()
+
+
+@contextlib.contextmanager
+def _choosing_ports(paths: NamespacePaths) -> Iterator[None]:
+    """One namespace at a time looks for free ports and records them."""
+    descriptor = os.open(paths.data_home, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def read_configuration(paths: NamespacePaths) -> tuple[Entity, ...]:
+    """The router's configuration on disk; empty when there is none that can be read (it is always made anew)."""
+    try:
+        return tuple(decode_configuration(paths.router_config.read_bytes()))
+    except (OSError, ValueError):
+        return ()
+
+
+# Choices.
+
+
+def _choose(
+    paths: NamespacePaths,
+    present: Choices,
+    state: SiteState,
+    configured: Iterable[Entity],
+    router: str,
+    held_ports: Collection[int],
+) -> Choices:
+    program = present.router_program or present.router_kind
+    if router or not program:
+        program = choose_program(router or os.environ.get("SKUPPER_ROUTER", ""))
+    elif program == SKROUTERD:  # a record of the kind alone
+        program = choose_program(SKROUTERD)
+    site_id = present.site_id or _adopted_site_id(configured) or state.site.metadata.uid or str(uuid.uuid4())
+    return replace(
+        present,
+        router_kind=kind_of_program(program),
+        router_program="" if program == EMBEDDED else program,
+        site_id=site_id,
+        ports=_choose_ports(paths, present, ports_wanted(state), configured, held_ports),
+    )
+
+
+def _choose_ports(
+    paths: NamespacePaths,
+    present: Choices,
+    wanted: Iterable[PortWanted],
+    configured: Iterable[Entity],
+    held_ports: Collection[int],
+) -> dict[str, int]:
+    """Ports are kept for ever, because links that were handed out name them. The local one is nobody else's business: it gives
+    way when somebody has taken it."""
+    adopted = _adopted_ports(configured)
+    chosen = dict(present.ports)
+    reserved: set[int] | None = None
+    for item in wanted:
+        known = present.ports.get(item.key) or adopted.get(item.key, 0)
+        local = item.host != ""
+        gone = known in item.avoid or (
+            local and known not in held_ports and not ports.is_free(known, item.host)
+        )
+        if known and not gone:
+            chosen[item.key] = known
+            continue
+        if reserved is None:
+            reserved = _reserved_elsewhere(paths)
+        taken = reserved | item.avoid | {port for key, port in chosen.items() if key != item.key}
+        chosen[item.key] = ports.next_free(item.first, taken=taken)
+    return chosen
+
+
+def _reserved_elsewhere(paths: NamespacePaths) -> set[int]:
+    """Ports that other namespaces of this user have chosen, running or not."""
+    found: set[int] = set()
+    for other in list_namespaces(paths.data_home):
+        if other.name != paths.name:
+            with contextlib.suppress(Exception):  # a damaged record of another site is that site's trouble
+                found.update(read_choices(other).ports.values())
+    return found
+
+
+def _adopted_site_id(configured: Iterable[Entity]) -> str:
+    """The site id in a configuration of the reference (reference-engine 2.6 and 3.2)."""
+    for entity in configured:
+        if entity.type == "router":
+            metadata = str(entity.attributes.get("metadata", ""))
+            try:
+                return str(json.loads(metadata)["id"])
+            except (ValueError, TypeError, KeyError):
+                return "" if metadata.startswith("{") else metadata
+    return ""
+
+
+def _adopted_ports(configured: Iterable[Entity]) -> dict[str, int]:
+    """Ports in a configuration of the reference, by the names under which they are kept: ``west-edge`` is ``west/edge``."""
+    found: dict[str, int] = {}
+    for entity in configured:
+        role = str(entity.attributes.get("role", ""))
+        name = str(entity.attributes.get("name", ""))
+        port = str(entity.attributes.get("port", ""))
+        if entity.type == "listener" and name.endswith(f"-{role}") and port.isdecimal():
+            found[f"{name.removesuffix(f'-{role}')}/{role}"] = int(port)
+    return found
+
+
+# Credentials.
+
+
+def _with_credentials(
+    paths: NamespacePaths,
+    model: SiteModel,
+    choices: Choices,
+    issuers: Mapping[str, CredentialFiles],
+    further: Collection[CertificateWanted],
+) -> Prepared:
+    from skupper_local.pki.issue import CredentialsFound, issue_certificates
+
+    now = datetime.now(UTC)
+    existing = CredentialsFound(_sources(issuers), _sources(read_credential_directories(paths.runtime_certs)))
+    supplied = CredentialsFound(
+        {**_secrets(model, ca=True), **_sources(read_credential_directories(paths.input_issuers))},
+        {**_secrets(model, ca=False), **_sources(read_credential_directories(paths.input_certs))},
+    )
+    issued = issue_certificates((*model.certificates, *further), existing, now, supplied=supplied)
+    certificates = {name: _files(item) for name, item in issued.certificates.items()}
+    for copy in model.copies:
+        if copy.secret:
+            certificates[copy.profile] = dict(model.state.secrets[copy.secret].data)
+        else:
+            certificates[copy.profile] = {"ca.crt": certificates[copy.certificate]["ca.crt"]}
+    return Prepared(
+        model=model,
+        choices=choices,
+        issuers={name: _files(item) for name, item in issued.issuers.items()},
+        certificates=certificates,
+        configuration=tuple(router_configuration(model)),
+        warnings=(*(str(warning) for warning in model.warnings), *issued.warnings),
+    )
+
+
+def _sources(directories: Mapping[str, CredentialFiles]) -> dict[str, CredentialsSource]:
+    return {
+        name: CredentialsSource(str(item.path), item.files)
+        for name, item in directories.items()
+        if item.files
+    }
+
+
+def _secrets(model: SiteModel, *, ca: bool) -> dict[str, CredentialsSource]:
+    """Secrets that bear the name of a certificate the site wants stand for it (reference-engine 4.2)."""
+    wanted = {item.name for item in model.certificates if (item.purpose.value == "ca") == ca}
+    return {
+        name: CredentialsSource(f"Secret {name}", secret.data)
+        for name, secret in model.state.secrets.items()
+        if name in wanted
+    }
+
+
+def _files(credentials: Credentials) -> dict[str, bytes]:
+    return credentials.files()
+
+
+# Files.
+
+
+def _flat(directories: Mapping[str, Mapping[str, bytes]]) -> dict[str, bytes]:
+    return {
+        f"{name}/{file}": content for name, files in directories.items() for file, content in files.items()
+    }
+
+
+def _static_links(prepared: Prepared) -> dict[str, bytes]:
+    files: dict[str, bytes] = {}
+    for access in prepared.model.link_accesses:
+        credentials = prepared.certificates[access.client_credentials]
+        for name, text in static_link_files(prepared.model, access, credentials).items():
+            files[name] = text.encode()
+    return files
+
+
+def _runtime_resources(paths: NamespacePaths, model: SiteModel) -> dict[str, bytes]:
+    """The active resources. They carry over their statuses, so that a reload which changes nothing writes nothing."""
+    before = {_key(item): item.status for item in read_declarations(paths.runtime_resources).resources}
+    resources = [
+        replace(item, status=before.get(_key(item), item.status)) for item in active_resources(model)
+    ]
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    judged = with_statuses(resources, None, site_id=model.facts.site_id, now=now)
+    return {
+        file_name(item): encode_resource(item).encode() for item in judged if not _is_link_key(item, model)
+    }
+
+
+def _is_link_key(resource: Resource, model: SiteModel) -> bool:
+    """Keys are kept where they are used, not once more beside the resources."""
+    return isinstance(resource, Secret) and any(copy.secret == resource.name for copy in model.copies)
+
+
+def _key(resource: Resource) -> tuple[str, str]:
+    return kind_of(resource), resource.name
+
+
+def _digest(parts: Iterable[tuple[str, bytes]]) -> str:
+    digest = hashlib.sha256()
+    for name, content in parts:
+        digest.update(f"{len(name)}:{len(content)}:{name}".encode())
+        digest.update(content)
+    return digest.hexdigest()
+
+
+def runtime_directories(paths: NamespacePaths) -> tuple[Path, ...]:
+    """What a failed reload puts back."""
+    return (
+        paths.runtime_router,
+        paths.runtime_certs,
+        paths.runtime_links,
+        paths.runtime_resources,
+        paths.snapshot,
+    )

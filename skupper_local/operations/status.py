@@ -1,0 +1,214 @@
+"""What there is and how it is: site, listeners, connectors, links, namespaces. Nothing here changes anything or takes a lock.
+
+The truth about a running site comes from its router, now; what the router does not say counts as not so. What is declared and
+not yet in the router is shown with that reason.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from skupper_local.errors import SkupperLocalError
+from skupper_local.namespace.paths import NamespacePaths, list_namespaces
+from skupper_local.namespace.records import DesiredState, read_choices, read_desired_state, read_platform
+from skupper_local.operations.declarations import Declarations, read_declarations
+from skupper_local.operations.errors import NotDeclaredError
+from skupper_local.operations.router import STATUS_SECONDS, observe_router
+from skupper_local.operations.target import Target, platform_of
+from skupper_local.platforms.face import RouterReport, platform_named
+from skupper_local.resources import Resource, RouterAccess, Site, decode_documents, kind_of
+from skupper_local.site import LinkRow, ObservedRouter, link_rows, with_statuses
+
+NEVER_STARTED = "Site not initialized yet"
+
+
+@dataclass(frozen=True)
+class SiteView:
+    """The resources of a namespace with their statuses of this moment. ``started`` is False for a site never started."""
+
+    namespace: str
+    resources: tuple[Resource, ...]
+    links: tuple[LinkRow, ...]
+    started: bool
+    warnings: tuple[str, ...]
+
+    def of_kind(self, kind: str) -> tuple[Resource, ...]:
+        """The resources of a kind, by name."""
+        found = (item for item in self.resources if kind_of(item) == kind)
+        return tuple(sorted(found, key=lambda item: item.name))
+
+    def named(self, kind: str, name: str) -> Resource:
+        """One resource. Raises NotDeclaredError."""
+        for item in self.of_kind(kind):
+            if item.name == name:
+                return item
+        raise NotDeclaredError(
+            f"There is no {kind.lower()} {name} in namespace {self.namespace}",
+            why=f"no {kind} of that name is declared",
+            next_step=f"see what there is: skupper-local {kind.lower()} status -n {self.namespace}",
+        )
+
+
+@dataclass(frozen=True)
+class SystemView:
+    """How the site of a namespace runs."""
+
+    namespace: str
+    site: str
+    platform: str
+    program: str
+    desired: str
+    state: str
+    report: RouterReport
+    reason: str
+    home: Path
+    log: Path
+    router_id: str
+    resources: tuple[Resource, ...]
+    links: tuple[LinkRow, ...]
+    warnings: tuple[str, ...]
+
+    def count(self, kind: str) -> tuple[int, int]:
+        """How many resources of a kind are declared, and how many of them are Ready."""
+        found = [item for item in self.resources if kind_of(item) == kind]
+        return len(found), sum(item.status.get("status") == "Ready" for item in found)
+
+
+@dataclass(frozen=True)
+class NamespaceRow:
+    """One line of ``namespace list``. ``state`` is running, stopped, down or not started."""
+
+    name: str
+    site: str
+    platform: str
+    state: str
+    message: str
+
+
+def view_site(target: Target, *, seconds: float = STATUS_SECONDS) -> SiteView:
+    """The declared resources and how they are now."""
+    paths = target.paths
+    platform = platform_named(platform_of(target))
+    declarations = read_declarations(paths.input_resources)
+    started = paths.router_config.exists()
+    report = platform.inspect(paths.home)
+    observed, reason = _observe(paths, report, started, seconds)
+    resources, links = _judge(paths, declarations, observed, reason)
+    return SiteView(paths.name, resources, links, started, _warnings(declarations))
+
+
+def view_system(target: Target, *, seconds: float = STATUS_SECONDS) -> SystemView:
+    """How the site runs, in one view. Also for a namespace that holds nothing: its state is ``absent``."""
+    paths = target.paths
+    platform = platform_named(platform_of(target))
+    declarations = read_declarations(paths.input_resources)
+    started = paths.router_config.exists()
+    report = platform.inspect(paths.home)
+    observed, reason = _observe(paths, report, started, seconds)
+    resources, links = _judge(paths, declarations, observed, reason)
+    choices = read_choices(paths)
+    desired = read_desired_state(paths)
+    state = _state(paths, report, desired)
+    if state == "running" and observed is None:
+        state = "not answering"
+    sites = declarations.of_kind("Site")
+    return SystemView(
+        namespace=paths.name,
+        site=sites[0].resource.name if sites else "",
+        platform=platform.name,
+        program=choices.router_program or choices.router_kind,
+        desired=desired.value if desired else "",
+        state=state,
+        report=report,
+        reason=reason,
+        home=paths.home,
+        log=platform.log_file(paths.home),
+        router_id=choices.router_id,
+        resources=resources,
+        links=links,
+        warnings=_warnings(declarations),
+    )
+
+
+def view_namespaces(data_home: Path | None = None) -> tuple[NamespaceRow, ...]:
+    """Every namespace of this user. One that cannot be read is listed with the reason."""
+    return tuple(_namespace_row(paths) for paths in list_namespaces(data_home))
+
+
+def _namespace_row(paths: NamespacePaths) -> NamespaceRow:
+    try:
+        recorded = read_platform(paths) or ""
+        sites = read_declarations(paths.input_resources).of_kind("Site")
+        site = sites[0].resource.name if sites else ""
+        if not recorded:
+            return NamespaceRow(paths.name, site, "", "not started", "" if site else "no site is declared")
+        report = platform_named(recorded).inspect(paths.home)
+        state = _state(paths, report, read_desired_state(paths))
+        message = "" if state in ("running", "stopped") else report.down_reason()
+        return NamespaceRow(paths.name, site, recorded, state, message or _keeper_message(report))
+    except SkupperLocalError as error:
+        return NamespaceRow(paths.name, "", "", "unreadable", str(error))
+
+
+def _state(paths: NamespacePaths, report: RouterReport, desired: DesiredState | None) -> str:
+    if report.running:
+        return "running"
+    if report.kept:
+        return "restarting"
+    if not paths.exists():
+        return "absent"
+    if not paths.router_config.exists():
+        return "not started"
+    return "stopped" if desired is DesiredState.STOPPED else "down"
+
+
+def _keeper_message(report: RouterReport) -> str:
+    return (
+        "its supervisor is gone; skupper-local system start puts it right"
+        if report.running and not report.kept
+        else ""
+    )
+
+
+def _observe(
+    paths: NamespacePaths, report: RouterReport, started: bool, seconds: float
+) -> tuple[ObservedRouter | None, str]:
+    """What the router says, or None and why it says nothing."""
+    if not started:
+        return None, NEVER_STARTED
+    if not report.running:
+        return None, report.down_reason()
+    return observe_router(paths, seconds)
+
+
+def _judge(
+    paths: NamespacePaths, declarations: Declarations, observed: ObservedRouter | None, reason: str
+) -> tuple[tuple[Resource, ...], tuple[LinkRow, ...]]:
+    now = datetime.fromtimestamp(time.time(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    declared = declarations.resources
+    generated = _generated_accesses(paths, declared)
+    site_id = read_choices(paths).site_id
+    resources = with_statuses((*declared, *generated), observed, site_id=site_id, now=now, down_reason=reason)
+    return resources, link_rows(resources, observed, down_reason=reason)
+
+
+def _generated_accesses(paths: NamespacePaths, declared: Iterable[Resource]) -> list[Resource]:
+    """The accesses the site got by itself: they exist among the runtime resources only."""
+    names = {item.name for item in declared if isinstance(item, RouterAccess)}
+    sites = {item.name for item in declared if isinstance(item, Site)}
+    found: list[Resource] = []
+    for name in sorted({"skupper-local", *sites} - names):
+        path = paths.runtime_resources / f"RouterAccess-{name}.yaml"
+        try:
+            found.extend(decode_documents(path.read_text(encoding="utf-8"), str(path)).resources)
+        except (OSError, UnicodeDecodeError):
+            continue
+    return found
+
+
+def _warnings(declarations: Declarations) -> tuple[str, ...]:
+    return (*declarations.warnings, *(str(problem) for problem in declarations.problems))

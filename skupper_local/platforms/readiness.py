@@ -1,0 +1,61 @@
+"""Waiting until a started router is ready: it answers a question on its local listener.
+
+While it does not answer, its end is noticed at once: there is no sense in waiting for a process that is gone.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from skupper_local.platforms.face import Platform, RouterReport
+
+READY_SECONDS = 30.0
+_POLL_SECONDS = 0.05
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """Whether the router answered; if not, ``reason`` says why and ``lines`` are the last ones of its log."""
+
+    ready: bool
+    seconds: float = 0.0
+    reason: str = ""
+    lines: tuple[str, ...] = ()
+
+
+def wait_until_ready(
+    platform: Platform, home: Path, ask: Callable[[float], str], *, seconds: float = READY_SECONDS
+) -> Readiness:
+    """Ask again and again until the router answers, ends, or ``seconds`` are over.
+
+    ``ask`` gets the seconds it may take and returns why there was no answer, or an empty text.
+    """
+    begin = time.monotonic()
+    started = time.time()
+    reason = ""
+    while (left := begin + seconds - time.monotonic()) > 0:
+        reason = ask(min(left, 5.0))
+        if not reason:
+            return Readiness(ready=True, seconds=time.monotonic() - begin)
+        report = platform.inspect(home)
+        if _has_ended(report, started):
+            return _not_ready(platform, home, begin, _how_it_ended(report))
+        time.sleep(_POLL_SECONDS)
+    return _not_ready(platform, home, begin, f"it did not answer within {seconds:g} s: {reason}")
+
+
+def _has_ended(report: RouterReport, started: float) -> bool:
+    """Whether a router ended since the wait began (with a second's grace for one that ended just before)."""
+    return not report.present or (report.last_exit is not None and report.last_exit.at >= started - 1.0)
+
+
+def _how_it_ended(report: RouterReport) -> str:
+    return f"it ended at once ({report.last_exit.how})" if report.last_exit else "it ended at once"
+
+
+def _not_ready(platform: Platform, home: Path, begin: float, reason: str) -> Readiness:
+    lines = [line for line in platform.log(home, 40) if " supervisor: " not in line and line.strip()]
+    return Readiness(ready=False, seconds=time.monotonic() - begin, reason=reason, lines=tuple(lines[-5:]))
