@@ -158,7 +158,8 @@ def test_no_two_hold_it_also_while_teardown_takes_the_file_away(paths: Namespace
 def test_a_file_that_teardown_removed_in_the_meantime_is_no_lock(
     paths: NamespacePaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    flock, removed = fcntl.flock, []
+    flock = fcntl.flock
+    removed: list[Path] = []
 
     def removed_before(descriptor: int, operation: int) -> None:
         if not removed:
