@@ -6,6 +6,7 @@ the network did: a lost or wrong stream is in its result.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import sys
@@ -98,11 +99,12 @@ def _transfer(connection: socket.socket, stream: Stream) -> tuple[int, bool]:
 
 def _duplex(connection: socket.socket, stream: Stream) -> tuple[int, bool]:
     received: list[Report] = []
-    reader = threading.Thread(
-        target=lambda: received.append(
-            receive_stream(connection, stream.seed, rate=stream.rate, length=stream.length)
-        )
-    )
+
+    def receive() -> None:
+        with contextlib.suppress(OSError):  # then nothing is in ``received``
+            received.append(receive_stream(connection, stream.seed, rate=stream.rate, length=stream.length))
+
+    reader = threading.Thread(target=receive)
     reader.start()
     sent = send_stream(connection, stream.seed, stream.length)
     connection.shutdown(socket.SHUT_WR)

@@ -108,7 +108,7 @@ def ping_pong(port: int, connections: int, seconds: float, size: int = 64) -> di
         connection.close()
     return {
         "count": len(times),
-        "rate": len(times) / (last - start),
+        "rate": len(times) / seconds,
         "p50": _quantile(times, 0.5),
         "p99": _quantile(times, 0.99),
         "broken": broken + silent,

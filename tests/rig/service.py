@@ -6,6 +6,7 @@ the machine and not the interpreter.
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import sys
 import threading
@@ -32,6 +33,11 @@ def _send(connection: socket.socket, request: Request) -> None:
     )
 
 
+def _send_beside(connection: socket.socket, request: Request) -> None:
+    with contextlib.suppress(OSError):  # the reader of the same connection sees the same end
+        _send(connection, request)
+
+
 def _receive(connection: socket.socket, request: Request) -> Report:
     return receive_stream(connection, request.seed, rate=request.rate, check=request.check)
 
@@ -46,7 +52,7 @@ def _answer(connection: socket.socket, request: Request) -> None:
             while connection.recv(65_536):  # until the client has everything and closes
                 pass
         case Kind.DUPLEX:
-            sender = threading.Thread(target=_send, args=(connection, request), daemon=True)
+            sender = threading.Thread(target=_send_beside, args=(connection, request), daemon=True)
             sender.start()
             report = _receive(connection, request)
             sender.join()
