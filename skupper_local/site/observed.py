@@ -32,7 +32,7 @@ OBSERVED_TYPES: tuple[str, ...] = tuple(
 )
 """The entity types to QUERY at the site's own router, by their full names, for :func:`observe`."""
 
-REMOTE_TYPES: tuple[str, ...] = tuple(_PREFIX + name for name in ("router", "tcpListener", "tcpConnector"))
+REMOTE_TYPES: tuple[str, ...] = tuple(_PREFIX + name for name in ("router", "site", "tcpListener", "tcpConnector"))
 """The entity types to QUERY at each other router of the network."""
 
 _LINK_ROLES = ("inter-router", "edge")
@@ -233,7 +233,7 @@ def _remote(router_id: str, answers: Answers) -> RemoteRouter:
     return RemoteRouter(
         router_id=router_id,
         site_id=site_id,
-        site_name=site_name_of(router_id),
+        site_name=site_name_of(_text(next(_entities(answers, "site"), {}), "name") or router_id),
         listener_keys=frozenset(_text(entity, "address") for entity in _entities(answers, "tcpListener"))
         - {""},
         connector_keys=frozenset(_text(entity, "address") for entity in _entities(answers, "tcpConnector"))

@@ -152,7 +152,7 @@ class _Assembly:
                 self.by_title[title] = in_namespace(resource, self.namespace)
 
     def check_site(self) -> None:
-        sites = list(self.kind(Site).values())
+        sites = [resource for resource in self.by_title.values() if isinstance(resource, Site)]
         if not sites:
             self.problems.append(Problem(self.namespace, 0, "", "", "", "no Site is declared"))
         for site in sites[1:]:

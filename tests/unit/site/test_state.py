@@ -1,0 +1,187 @@
+"""The rules between the resources of a namespace."""
+
+from __future__ import annotations
+
+import pytest
+
+from skupper_local.resources import InvalidResourcesError, Listener, Metadata, Resource, Site, decode_documents
+from skupper_local.site import Assembled, assemble
+
+from .samples import LINK, SECRET, WEST, access, connector, document, listener, site, state_of
+
+
+def assembled(text: str, namespace: str = "west") -> Assembled:
+    return assemble(decode_documents(text, "site.yaml").require(), namespace=namespace)
+
+
+def problems_of(text: str, namespace: str = "west") -> list[tuple[str, str, str]]:
+    """Subject, field and rule of each problem."""
+    found = assembled(text, namespace)
+    assert (found.state is None) == bool(found.problems)
+    return [(problem.subject, problem.field, problem.rule) for problem in found.problems]
+
+
+def test_a_complete_site_holds_together() -> None:
+    state = state_of(WEST)
+    assert state.site.name == "west"
+    assert list(state.listeners) == ["backend"]
+    assert list(state.links) == ["link-go-east"]
+    assert {resource.metadata.namespace for resource in state.resources()} == {"west"}
+    assert len(state.resources()) == 6
+
+
+def test_resources_are_sorted_by_name_whatever_their_order() -> None:
+    texts = [listener("b", 1), listener("a", 2), listener("c", 3)]
+    assert list(state_of(site() + "".join(texts)).listeners) == list(
+        state_of(site() + "".join(reversed(texts))).listeners
+    )
+
+
+def test_there_must_be_a_site() -> None:
+    assert [rule for _, _, rule in problems_of(listener("a"))] == ["no Site is declared"]
+
+
+def test_there_can_be_one_site_only() -> None:
+    found = assembled(site("west") + site("east"))
+    (problem,) = found.problems
+    assert problem.subject == "Site east"
+    assert "site.yaml:3 declares Site west" in problem.rule
+    assert (problem.source, problem.line) == ("site.yaml", 6)
+
+
+def test_all_resources_share_the_namespace_and_silence_means_the_same() -> None:
+    text = site() + listener("a").replace("name: a", "name: a, namespace: east")
+    ((subject, field, rule),) = problems_of(text)
+    assert (subject, field) == ("Listener a", "metadata.namespace")
+    assert "must be west" in rule
+
+
+def test_the_same_resource_twice_is_a_problem_that_names_the_first_place() -> None:
+    first = decode_documents(site() + listener("a", 1), "one.yaml").require()
+    second = decode_documents(listener("a", 2), "two.yaml").require()
+    (problem,) = assemble((*first, *second), namespace="west").problems
+    assert (problem.source, problem.field) == ("two.yaml", "metadata.name")
+    assert "one.yaml:6" in problem.rule
+
+
+def test_the_same_name_for_different_kinds_is_fine() -> None:
+    assert not problems_of(site("a") + listener("a") + connector("a"))
+
+
+def test_an_edge_site_accepts_no_links() -> None:
+    assert [(subject, field) for subject, field, _ in problems_of(site(edge=True, linkAccess="default"))] == [
+        ("Site west", "spec.linkAccess")
+    ]
+    assert [subject for subject, _, _ in problems_of(site(edge=True) + access("a"))] == ["RouterAccess a"]
+    assert not problems_of(site(edge=True, linkAccess="none"))
+
+
+def test_an_access_has_the_roles_of_links_each_once_and_not_the_local_name() -> None:
+    assert [field for _, field, _ in problems_of(site() + access("a", "normal"))] == ["spec.roles[0].name"]
+    assert "stands twice" in problems_of(site() + access("a", "edge", "edge"))[0][2]
+    assert [field for _, field, _ in problems_of(site() + access("skupper-local"))] == ["metadata.name"]
+
+
+def test_a_link_needs_its_secret_with_all_files() -> None:
+    assert problems_of(site() + LINK) == [
+        ("Link link-go-east", "spec.tlsCredentials", "no Secret of that name is declared")
+    ]
+    ((subject, _, rule),) = problems_of(site() + LINK + SECRET.replace("tls.key: a2V5", "tls.key: ''"))
+    assert subject == "Secret link-go-east"
+    assert "tls.key" in rule
+    assert "Link link-go-east" in rule
+
+
+def test_a_link_that_this_site_cannot_dial_is_named() -> None:
+    text = site() + LINK.replace("name: inter-router", "name: other") + SECRET
+    found = assembled(text)
+    assert found.state
+    assert "no endpoint named inter-router" in found.warnings[0].rule
+
+
+def test_two_listeners_cannot_have_one_host_and_port() -> None:
+    ((subject, field, rule),) = problems_of(site() + listener("a") + listener("b"))
+    assert (subject, field) == ("Listener b", "spec.port")
+    assert "Listener a" in rule
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "clash"),
+    [
+        ("0.0.0.0", "127.0.0.1", True),
+        ("::", "127.0.0.1", True),
+        ("localhost", "127.0.0.1", True),
+        ("0.0.0.0", "::1", False),
+        ("127.0.0.1", "127.0.0.2", False),
+        ("::1", "0:0::1", True),
+        ("127.0.0.2", "0.0.0.0", True),
+        ("10.0.0.1", "::", True),
+    ],
+)
+def test_listeners_whose_addresses_overlap_are_named_but_not_refused(one: str, other: str, clash: bool) -> None:
+    found = assembled(site() + listener("a", host=one) + listener("b", host=other))
+    assert found.state
+    assert [warning.subject for warning in found.warnings] == (["Listener b"] if clash else [])
+
+
+def test_a_listener_cannot_have_the_port_of_a_link_access() -> None:
+    text = site() + access("a", bindHost="127.0.0.1") + listener("b", 55671)
+    ((subject, _, rule),) = problems_of(text)
+    assert subject == "Listener b"
+    assert "RouterAccess a" in rule
+    assert not problems_of(text.replace("0.0.0.0", "127.0.0.2"))
+
+
+def test_two_accesses_cannot_share_a_port() -> None:
+    ((subject, field, _),) = problems_of(site() + access("a") + access("b", "edge"))
+    assert (subject, field) == ("RouterAccess b", "spec.roles[0]")
+
+
+@pytest.mark.parametrize("name", ["skupper-local-server", "skupper-site-ca"])
+def test_credentials_of_the_site_itself_are_nobody_s(name: str) -> None:
+    text = site() + listener("a", tlsCredentials=name) + connector("b", tlsCredentials=name) + access("c", tlsCredentials=name)
+    assert [subject for subject, _, _ in problems_of(text)] == ["Listener a", "Connector b", "RouterAccess c"]
+
+
+def test_a_ca_for_another_purpose_cannot_sign_for_links() -> None:
+    assert [field for _, field, _ in problems_of(site() + access("a", issuer="skupper-local-ca"))] == ["spec.issuer"]
+    assert not problems_of(site() + access("a", issuer="skupper-site-ca"))
+
+
+def test_kinds_not_acted_on_are_kept_and_named() -> None:
+    text = site() + document("MultiKeyListener", "m", host="a", port=1) + document("AccessGrant", "g")
+    found = assembled(text)
+    assert [warning.subject for warning in found.warnings] == ["MultiKeyListener m", "AccessGrant g"]
+    assert {warning.rule for warning in found.warnings} == {"is kept and not yet acted on"}
+    assert [other.title for other in found.require().others] == ["AccessGrant g", "MultiKeyListener m"]
+
+
+def test_every_broken_rule_is_reported_at_once() -> None:
+    text = site(edge=True, linkAccess="x") + LINK + listener("a") + listener("b") + access("skupper-local", "normal")
+    assert len(problems_of(text)) == 6
+    with pytest.raises(InvalidResourcesError, match="site.yaml:"):
+        assembled(text).require()
+
+
+def test_resources_made_by_a_program_need_no_origin() -> None:
+    resources: list[Resource] = [
+        Site(metadata=Metadata(name="a")),
+        Listener(metadata=Metadata(name="l"), host="h", port=1, routing_key="k"),
+        Listener(metadata=Metadata(name="m"), host="h", port=1, routing_key="k"),
+    ]
+    (problem,) = assemble(resources, namespace="n").problems
+    assert str(problem).startswith("Listener m: spec.port: 1: Listener l (another declaration)")
+
+
+def test_thousands_of_listeners_on_one_port_are_judged_in_bounded_time() -> None:
+    resources: list[Resource] = [Site(metadata=Metadata(name="a"))]
+    resources += [
+        Listener(metadata=Metadata(name=f"l{n}"), host=f"10.0.{n // 250}.{n % 250}", port=1, routing_key="k")
+        for n in range(8000)
+    ]
+    assert assemble(resources, namespace="n").state
+
+
+def test_only_secrets_that_no_link_uses_may_supply_a_certificate() -> None:
+    text = WEST + SECRET.replace("link-go-east", "go-west")
+    assert list(state_of(text).supplying_secrets()) == ["go-west"]
