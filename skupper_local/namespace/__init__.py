@@ -9,7 +9,8 @@ supervisor. A command that changes a site goes through three steps::
         transaction.write(paths.input_resources / "Site-west.yaml", text.encode())
         transaction.commit()                                             # all of it or nothing
 
-``paths``: where everything is. ``lock``: one command at a time. ``transaction``: all or nothing, also after ``kill -9``.
+``paths``: where everything is. ``lock``: one command at a time. ``transaction``: all or nothing, also after ``kill -9``;
+``plan``: what it will do.
 ``records``: the small files in ``internal/``. ``resource_files``: declarations and credentials as they lie on disk.
 ``filesystem``: the file-system calls themselves, private from creation, and their failures in words.
 """

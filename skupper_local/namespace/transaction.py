@@ -31,20 +31,13 @@ from __future__ import annotations
 
 import enum
 import errno
-import json
 import os
-import stat
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
 from skupper_local.errors import SkupperLocalError
-from skupper_local.namespace.errors import (
-    CrossesFileSystemsError,
-    NamespaceDirectoryError,
-    TransactionStuckError,
-    explain,
-)
+from skupper_local.namespace.errors import TransactionStuckError, explain
 from skupper_local.namespace.filesystem import (
     PRIVATE_FILE,
     PRIVATE_PROGRAM,
@@ -60,8 +53,8 @@ from skupper_local.namespace.filesystem import (
     write_new_file,
 )
 from skupper_local.namespace.paths import NamespacePaths
+from skupper_local.namespace.plan import Plan, Requests, WantedFile, make_plan, path_inside
 
-_PLAN_VERSION = 1
 _PLAN_LIMIT = 64 << 20
 _NO_HARD_LINKS = frozenset({errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EACCES})
 
@@ -91,66 +84,6 @@ class Change:
     path: Path
 
 
-@dataclass(frozen=True)
-class _Write:
-    path: str
-    replaces: bool
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """Paths relative to the namespace. The n-th write owns ``new/w<n>`` and ``old/w<n>``, the n-th deletion ``old/d<n>``."""
-
-    deletes: tuple[str, ...] = ()
-    removed_directories: tuple[str, ...] = ()  # children first
-    created_directories: tuple[str, ...] = ()  # parents first
-    writes: tuple[_Write, ...] = ()
-
-    def encode(self) -> bytes:
-        return json.dumps(
-            {
-                "version": _PLAN_VERSION,
-                "deletes": self.deletes,
-                "removedDirectories": self.removed_directories,
-                "createdDirectories": self.created_directories,
-                "writes": [{"path": write.path, "replaces": write.replaces} for write in self.writes],
-            },
-            indent=1,
-        ).encode()
-
-    @classmethod
-    def decode(cls, content: bytes) -> _Plan:
-        """Raises :class:`ValueError` for anything but a plan of this version that stays inside the namespace."""
-        try:
-            plan = json.loads(content)
-            if plan["version"] != _PLAN_VERSION:
-                raise ValueError("written by another version of this program")
-            return cls(
-                tuple(_inside(path) for path in plan["deletes"]),
-                tuple(_inside(path) for path in plan["removedDirectories"]),
-                tuple(_inside(path) for path in plan["createdDirectories"]),
-                tuple(_Write(_inside(write["path"]), bool(write["replaces"])) for write in plan["writes"]),
-            )
-        except (KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise ValueError(f"not a plan: {error!r}") from error
-
-
-@dataclass
-class _Wanted:
-    content: bytes
-    mode: int
-
-
-@dataclass
-class _Requests:
-    """What the caller asked for, by path relative to the namespace."""
-
-    files: dict[str, _Wanted | None] = field(default_factory=dict)  # None: delete
-    directories: dict[str, bool] = field(
-        default_factory=dict
-    )  # complete content given; True: the directory itself goes too
-
-
 class Transaction:
     """A set of changes to one namespace, kept in memory until :meth:`commit`. Made by ``HeldLock.transaction``.
 
@@ -159,12 +92,12 @@ class Transaction:
 
     def __init__(self, paths: NamespacePaths) -> None:
         self._paths = paths
-        self._requests = _Requests()
+        self._requests = Requests()
         self._done = False
 
     def write(self, path: Path | str, content: bytes, *, executable: bool = False) -> None:
         """The file shall hold ``content``; it becomes 0600, or 0700 when it is a program."""
-        self._requests.files[self._relative(path)] = _Wanted(
+        self._requests.files[self._relative(path)] = WantedFile(
             content, PRIVATE_PROGRAM if executable else PRIVATE_FILE
         )
 
@@ -180,7 +113,7 @@ class Transaction:
         directory = self._clear(path)
         self._requests.directories[directory] = False
         for name, content in files.items():
-            self._requests.files[_inside(f"{directory}/{name}")] = _Wanted(content, PRIVATE_FILE)
+            self._requests.files[path_inside(f"{directory}/{name}")] = WantedFile(content, PRIVATE_FILE)
 
     def delete_directory(self, path: Path | str) -> None:
         """The directory shall not be there, with all it holds."""
@@ -198,8 +131,8 @@ class Transaction:
         home = self._paths.home
         with explained(f"cannot change namespace {self._paths.name}", home):
             require_directory(home)
-            plan, contents = _make_plan(home, self._requests)
-        if plan == _Plan():
+            plan, contents = make_plan(home, self._requests)
+        if plan == Plan():
             return ()
         _stage(self._paths, plan, contents)
         _finish(self._paths, plan)
@@ -220,7 +153,7 @@ class Transaction:
     def _relative(self, path: Path | str) -> str:
         path = Path(path)
         relative = path.relative_to(self._paths.home) if path.is_absolute() else path
-        return _inside(relative.as_posix())
+        return path_inside(relative.as_posix())
 
 
 def pending_transaction(paths: NamespacePaths) -> bool:
@@ -256,128 +189,10 @@ def recover(paths: NamespacePaths) -> Recovery:
     return Recovery.DISCARDED
 
 
-# Planning.
-
-
-def _inside(path: str) -> str:
-    """The path, when it names something below the namespace; an escape would be a mistake of the caller."""
-    pure = PurePosixPath(path)
-    if pure.is_absolute() or not pure.parts or ".." in pure.parts or "\0" in path:
-        raise ValueError(f"not a path inside the namespace: {path!r}")
-    if pure.parts[:2] == ("internal", "transaction"):
-        raise ValueError("a transaction cannot change its own directory")
-    return pure.as_posix()
-
-
-def _make_plan(home: Path, requests: _Requests) -> tuple[_Plan, list[_Wanted]]:
-    """The difference between what is there and what shall be, and the content of its writes in order."""
-    wanted = {path: file for path, file in requests.files.items() if file is not None}
-    deletes = {path for path, file in requests.files.items() if file is None and _is_file(home / path)}
-    needed = {parent for path in wanted for parent in _parents(path)}
-    removed: list[str] = []
-    for directory, remove_itself in requests.directories.items():
-        files, directories = _tree(home, directory)
-        deletes.update(path for path in files if path not in wanted)
-        removed.extend(
-            path for path in directories if path not in needed and (remove_itself or path != directory)
-        )
-        if not remove_itself:
-            needed.update((*_parents(directory), directory))
-    writes: list[tuple[_Write, _Wanted]] = []
-    for path, file in sorted(wanted.items()):
-        status = _status(home / path)
-        if status is not None and stat.S_ISDIR(status.st_mode) and path not in removed:
-            raise NamespaceDirectoryError(
-                f"cannot write {home / path}",
-                why="a directory has its name",
-                next_step="move the directory away, then repeat the command",
-            )
-        replaces = status is not None and not stat.S_ISDIR(status.st_mode)
-        if not (replaces and _is_same(home / path, file)):
-            writes.append((_Write(path, replaces), file))
-    # A directory inherits its file system from the nearest one that exists.
-    created = sorted(path for path in needed if path in deletes or not os.path.isdir(home / path))
-    plan = _Plan(
-        tuple(sorted(deletes)),
-        tuple(sorted(set(removed), key=lambda path: (-path.count("/"), path))),
-        tuple(created),
-        tuple(write for write, _ in writes),
-    )
-    _check_one_file_system(home, (*plan.deletes, *(write.path for write in plan.writes)))
-    return plan, [file for _, file in writes]
-
-
-def _parents(path: str) -> list[str]:
-    return [parent.as_posix() for parent in PurePosixPath(path).parents if parent.parts]
-
-
-def _status(path: Path) -> os.stat_result | None:
-    try:
-        return os.lstat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-
-
-def _is_file(path: Path) -> bool:
-    """Whether something is there that can be removed as a file: links and oddities count, directories do not."""
-    status = _status(path)
-    if status is not None and stat.S_ISDIR(status.st_mode):
-        raise NamespaceDirectoryError(
-            f"cannot remove {path}",
-            why="it is a directory",
-            next_step="move it away, then repeat the command",
-        )
-    return status is not None
-
-
-def _is_same(path: Path, wanted: _Wanted) -> bool:
-    status = os.lstat(path)
-    if not stat.S_ISREG(status.st_mode) or stat.S_IMODE(status.st_mode) != wanted.mode:
-        return False
-    try:
-        return (
-            status.st_size == len(wanted.content)
-            and read_regular_file(path, status.st_size) == wanted.content
-        )
-    except OSError:
-        return False  # what cannot be read is replaced; if it cannot be replaced either, that error is the one to report
-
-
-def _tree(home: Path, directory: str) -> tuple[list[str], list[str]]:
-    """The files below a directory, and the directories with itself, as relative paths. Links are files."""
-    files: list[str] = []
-    directories: list[str] = []
-    if not require_directory(home / directory):
-        return files, directories
-    pending = [directory]
-    while pending:
-        current = pending.pop()
-        directories.append(current)
-        for entry in os.scandir(home / current):
-            (pending if entry.is_dir(follow_symlinks=False) else files).append(f"{current}/{entry.name}")
-    return files, directories
-
-
-def _check_one_file_system(home: Path, changed: Iterable[str]) -> None:
-    base = next((path for path in (home, *home.parents) if os.path.isdir(path)), home)
-    device = os.stat(base).st_dev
-    seen: set[str] = set()
-    for path in changed:
-        parent = next((name for name in _parents(path) if os.path.isdir(home / name)), "")
-        if parent and parent not in seen:
-            seen.add(parent)
-            if os.stat(home / parent).st_dev != device:
-                raise CrossesFileSystemsError(
-                    f"cannot change {home / path}",
-                    why=f"{home / parent} is on another file system than {home}, so the change cannot be installed at once",
-                    next_step="keep the whole namespace on one file system: no mounts, no links that leave it",
-                )
-
-
 # Staging and commit.
 
 
-def _stage(paths: NamespacePaths, plan: _Plan, contents: list[_Wanted]) -> None:
+def _stage(paths: NamespacePaths, plan: Plan, contents: list[WantedFile]) -> None:
     """Write everything new, durable, then the plan under the name that commits it."""
     directory = paths.transaction
     if pending_transaction(paths):
@@ -412,7 +227,7 @@ def _try_discard(paths: NamespacePaths) -> None:
         pass  # rubbish; the next command removes it
 
 
-def _finish(paths: NamespacePaths, plan: _Plan) -> None:
+def _finish(paths: NamespacePaths, plan: Plan) -> None:
     """Roll forward; when the operating system refuses, roll back and report why."""
     try:
         sync_directory(paths.transaction)
@@ -431,7 +246,7 @@ def _finish(paths: NamespacePaths, plan: _Plan) -> None:
         raise _stuck(paths, error) from error
 
 
-def _install(paths: NamespacePaths, plan: _Plan) -> None:
+def _install(paths: NamespacePaths, plan: Plan) -> None:
     home, new, old = paths.home, paths.transaction / "new", paths.transaction / "old"
     for number, path in enumerate(plan.deletes):
         if not os.path.lexists(old / f"d{number}") and os.path.lexists(home / path):
@@ -461,7 +276,7 @@ def _keep(target: Path, kept: Path) -> None:
         os.rename(target, kept)
 
 
-def _sync_changed(home: Path, plan: _Plan) -> None:
+def _sync_changed(home: Path, plan: Plan) -> None:
     changed = {home, *(home / path for path in plan.created_directories)}
     changed.update((home / path).parent for path in plan.created_directories)
     changed.update((home / path).parent for path in (*plan.deletes, *plan.removed_directories))
@@ -484,7 +299,7 @@ def _close(paths: NamespacePaths, plan_name: str) -> None:
 # Undoing.
 
 
-def _undo(paths: NamespacePaths, plan: _Plan) -> None:
+def _undo(paths: NamespacePaths, plan: Plan) -> None:
     home, new, old = paths.home, paths.transaction / "new", paths.transaction / "old"
     try:
         for number, write in reversed(list(enumerate(plan.writes))):
@@ -517,9 +332,9 @@ def _remove_empty_namespace(paths: NamespacePaths) -> None:
     remove_directory_if_empty(paths.home)
 
 
-def _read_plan(paths: NamespacePaths, path: Path) -> _Plan | None:
+def _read_plan(paths: NamespacePaths, path: Path) -> Plan | None:
     try:
-        return _Plan.decode(read_regular_file(path, _PLAN_LIMIT) or b"")
+        return Plan.decode(read_regular_file(path, _PLAN_LIMIT) or b"")
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
