@@ -11,6 +11,9 @@ SASL_HEADER = b"AMQP\x03\x01\x00\x00"
 AMQP_HEADER = b"AMQP\x00\x01\x00\x00"
 _ANNOTATIONS = b"\x00\x80SKPR--RA"
 
+FRAMES_BEFORE_CREDIT = 50
+"""How much of a ``dialogue`` may be sent before the answers to it are read."""
+
 OPEN, BEGIN, ATTACH, FLOW, TRANSFER, DISPOSITION, DETACH, END, CLOSE = range(0x10, 0x19)
 SASL_INIT = 0x41
 
@@ -164,7 +167,10 @@ def _addresses(router_id: str, victim: str) -> bytes:
 
 
 def dialogue(router_id: str, victim: str, *, mechanism: str = "ANONYMOUS") -> list[bytes]:
-    """All that a dialling router says until it is a neighbour and has sent the beginning of a stream, and then goes."""
+    """All that a dialling router says until it is a neighbour and has sent the beginning of a stream, and then goes.
+
+    The first ``FRAMES_BEFORE_CREDIT`` open the links; the rest needs the credit that the other side then gives.
+    """
     parts = [SASL_HEADER, sasl_init(mechanism), AMQP_HEADER, open_frame(router_id), begin(0)]
     parts += [
         attach(0, 0, sender=False, capability="qd.router"),
@@ -176,9 +182,9 @@ def dialogue(router_id: str, victim: str, *, mechanism: str = "ANONYMOUS") -> li
         parts.append(attach(channel, 0, sender=False, capability="qd.router-data"))
         parts.append(attach(channel, 1, sender=True, capability="qd.router-data"))
         parts.append(credit(channel, 0))
+    parts += [begin(11), attach(11, 0, sender=True, capability="qd.router-data")]
     for delivery, message in enumerate([_hello, _link_state, _addresses]):
         parts.append(transfer(0, 1, delivery, message(router_id, victim)))
-    parts += [begin(11), attach(11, 0, sender=True, capability="qd.router-data")]
     parts.append(transfer(11, 0, 0, stream_head(router_id, "fuzzed"), settled=False, more=True))
     parts.append(transfer(11, 0, 0, b"some bytes of a stream", settled=False, more=True))
     parts.append(

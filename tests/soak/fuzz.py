@@ -102,13 +102,26 @@ class _Peer:
             connection = self._context.wrap_socket(connection)
         with connection:
             connection.settimeout(PATIENCE)
-            connection.sendall(hostile.data)
+            for number, step in enumerate(hostile.steps):
+                if number:
+                    _read_answers(connection)
+                connection.sendall(step)
             if isinstance(connection, ssl.SSLSocket):
                 connection.unwrap()
             else:
                 connection.shutdown(socket.SHUT_WR)
             while connection.recv(65_536):
                 pass
+
+
+def _read_answers(connection: socket.socket) -> None:
+    """Read what the victim has to say to what it got so far: until it is quiet for a moment."""
+    connection.settimeout(0.01)
+    try:
+        while connection.recv(65_536):
+            pass
+    except TimeoutError:
+        connection.settimeout(PATIENCE)
 
 
 def _numbers(seconds: float, inputs: int | None) -> Iterator[int]:

@@ -19,10 +19,27 @@ _EXTREMES = (0, 1, 2, 7, 8, 0x7F, 0x80, 0xFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0x
 
 @dataclass(frozen=True)
 class HostileInput:
-    """The bytes of one connection and the name of the idea behind them."""
+    """The bytes of one connection and the name of the idea behind them.
+
+    Each step is sent after the victim had a moment to answer the one before (with credit, mostly).
+    """
 
     idea: str
-    data: bytes
+    steps: tuple[bytes, ...]
+
+
+_PAUSE = object()
+"""Stands between frames where the sender waits a moment for answers."""
+
+
+def _steps(*parts: Any) -> tuple[bytes, ...]:
+    steps: list[list[bytes]] = [[]]
+    for part in parts:
+        if part is _PAUSE:
+            steps.append([])
+        else:
+            steps[-1].append(part)
+    return tuple(b"".join(step) for step in steps)
 
 
 def _prologue(router_id: str, mechanism: str, *, sessions: bool = True) -> list[bytes]:
@@ -89,11 +106,11 @@ def _with_noise(rng: random.Random, parts: list[bytes]) -> bytes:
 # Attacks
 
 
-def _noise(rng: random.Random, _mechanism: str) -> bytes:
-    return rng.randbytes(rng.randint(1, 4000))
+def _noise(rng: random.Random, _mechanism: str) -> tuple[bytes, ...]:
+    return _steps(rng.randbytes(rng.randint(1, 4000)))
 
 
-def _nested(rng: random.Random, mechanism: str) -> bytes:
+def _nested(rng: random.Random, mechanism: str) -> tuple[bytes, ...]:
     depth = rng.choice((50, 500, 5_000))
     value = b"\x45"
     if rng.random() < 0.5:
@@ -104,20 +121,20 @@ def _nested(rng: random.Random, mechanism: str) -> bytes:
             if len(value) > 60_000:
                 break
     parts = _prologue("fuzz", mechanism, sessions=rng.random() < 0.5)
-    return b"".join([*parts, talk.frame(0, b"\x00\x53\x11" + value)])
+    return _steps(*parts, talk.frame(0, b"\x00\x53\x11" + value))
 
 
-def _many_elements(rng: random.Random, mechanism: str) -> bytes:
+def _many_elements(rng: random.Random, mechanism: str) -> tuple[bytes, ...]:
     """Counts far beyond the bytes that follow; arrays of elements that take no bytes at all."""
     count = rng.choice((0xFFFF, 0xFFFFFF, 0x7FFFFFFF, 0xFFFFFFFF)).to_bytes(4, "big")
     constructor = bytes((rng.choice((0x40, 0x41, 0x42, 0x43, 0x44, 0x45, 0x50, 0x70)),))
     array = b"\xf0" + (9).to_bytes(4, "big") + count + constructor + b"\x00" * 4
     compound = bytes((rng.choice((0xD0, 0xD1)),)) + (8).to_bytes(4, "big") + count + b"\x40" * 4
     body = b"\x00\x53" + bytes((rng.randint(0x10, 0x18),)) + rng.choice((array, compound))
-    return b"".join([*_prologue("fuzz", mechanism, sessions=rng.random() < 0.5), talk.frame(0, body)])
+    return _steps(*_prologue("fuzz", mechanism, sessions=rng.random() < 0.5), talk.frame(0, body))
 
 
-def _bad_frame_header(rng: random.Random, mechanism: str) -> bytes:
+def _bad_frame_header(rng: random.Random, mechanism: str) -> tuple[bytes, ...]:
     size = rng.choice((*_EXTREMES, 16_385, 65_537))
     header = (
         size.to_bytes(4, "big")
@@ -125,28 +142,29 @@ def _bad_frame_header(rng: random.Random, mechanism: str) -> bytes:
         + rng.randbytes(2)
     )
     parts = _prologue("fuzz", mechanism)
-    return b"".join([*parts[: rng.randrange(len(parts) + 1)], header, rng.randbytes(rng.randrange(40_000))])
+    return _steps(*parts[: rng.randrange(len(parts) + 1)], header, rng.randbytes(rng.randrange(40_000)))
 
 
-def _many_sessions(rng: random.Random, mechanism: str) -> bytes:
+def _many_sessions(rng: random.Random, mechanism: str) -> tuple[bytes, ...]:
     channels = range(rng.choice((300, 5_000)))
-    return b"".join([*_prologue("fuzz", mechanism, sessions=False), *map(talk.begin, channels)])
+    return _steps(*_prologue("fuzz", mechanism, sessions=False), *map(talk.begin, channels))
 
 
-def _many_links(rng: random.Random, mechanism: str) -> bytes:
+def _many_links(rng: random.Random, mechanism: str) -> tuple[bytes, ...]:
     capability = rng.choice(("qd.router-data", "qd.router", None))
     links = [
         talk.attach(0, handle, sender=rng.random() < 0.5, capability=capability)
         for handle in range(2, rng.choice((100, 3_000)))
     ]
-    return b"".join([*_prologue("fuzz", mechanism), *links])
+    return _steps(*_prologue("fuzz", mechanism), *links)
 
 
-def _many_unsettled(rng: random.Random, mechanism: str) -> bytes:
-    parts = [
+def _many_unsettled(rng: random.Random, mechanism: str) -> tuple[bytes, ...]:
+    parts: list[Any] = [
         *_prologue("fuzz", mechanism),
         talk.begin(1),
         talk.attach(1, 0, sender=True, capability="qd.router-data"),
+        _PAUSE,
     ]
     head = talk.stream_head("fuzz", rng.choice(("fuzzed", "_topo/0/all/qdrouter", "$management")))
     more = rng.random() < 0.5
@@ -154,22 +172,23 @@ def _many_unsettled(rng: random.Random, mechanism: str) -> bytes:
         talk.transfer(1, 0, number, head, settled=False, more=more)
         for number in range(rng.choice((300, 3_000)))
     ]
-    return b"".join(parts)
+    return _steps(*parts)
 
 
-def _endless_head(rng: random.Random, mechanism: str) -> bytes:
-    parts = [
+def _endless_head(rng: random.Random, mechanism: str) -> tuple[bytes, ...]:
+    parts: list[Any] = [
         *_prologue("fuzz", mechanism),
         talk.begin(1),
         talk.attach(1, 0, sender=True, capability="qd.router-data"),
+        _PAUSE,
     ]
     opening = b"\x00\x53\x73\xd0\x7f\xff\xff\xff\x00\x00\x00\x0d\xb1\x7f\xff\xff\x00"
     parts.append(talk.transfer(1, 0, 0, opening, settled=False, more=True))
     parts += [talk.transfer(1, 0, 0, b"a" * 16_000, settled=False, more=True)] * rng.choice((10, 60))
-    return b"".join(parts)
+    return _steps(*parts)
 
 
-def _wild_numbers(rng: random.Random, mechanism: str) -> bytes:
+def _wild_numbers(rng: random.Random, mechanism: str) -> tuple[bytes, ...]:
     def number() -> UInt:
         return UInt(rng.choice((*_EXTREMES, rng.randrange(2**32))))
 
@@ -204,7 +223,7 @@ def _wild_numbers(rng: random.Random, mechanism: str) -> bytes:
         )
         gone = talk.performative(talk.DETACH, number(), rng.random() < 0.5)
         frames.append(talk.frame(channel, rng.choice((flow, disposition, sent, gone)) + rng.randbytes(8)))
-    return b"".join([*_prologue("fuzz", mechanism), *frames])
+    return _steps(*_prologue("fuzz", mechanism), _PAUSE, *frames)
 
 
 def _random_value(rng: random.Random, depth: int = 0) -> Any:
@@ -228,17 +247,17 @@ def _random_value(rng: random.Random, depth: int = 0) -> Any:
     return rng.choice(choices)()
 
 
-def _wrong_types(rng: random.Random, mechanism: str) -> bytes:
+def _wrong_types(rng: random.Random, mechanism: str) -> tuple[bytes, ...]:
     frames = []
     for _ in range(rng.randint(1, 20)):
         fields = [_random_value(rng) for _ in range(rng.randrange(14))]
         code = rng.choice((*range(0x10, 0x19), *range(0x40, 0x46), rng.randrange(256)))
         kind = 1 if rng.random() < 0.1 else 0
         frames.append(talk.frame(rng.choice((0, 0, 1)), talk.performative(code, *fields), kind=kind))
-    return b"".join([*_prologue("fuzz", mechanism, sessions=rng.random() < 0.7), *frames])
+    return _steps(*_prologue("fuzz", mechanism, sessions=rng.random() < 0.7), *frames)
 
 
-def _wrong_sasl(rng: random.Random, _mechanism: str) -> bytes:
+def _wrong_sasl(rng: random.Random, _mechanism: str) -> tuple[bytes, ...]:
     mechanism = rng.choice(("PLAIN", "EXTERNAL", "GSSAPI", "", "A" * 300))
     parts = [
         rng.choice((talk.SASL_HEADER, b"AMQP\x02\x01\x00\x00", b"AMQP\x03\x09\x00\x00", b"")),
@@ -246,10 +265,10 @@ def _wrong_sasl(rng: random.Random, _mechanism: str) -> bytes:
         rng.choice((talk.AMQP_HEADER, talk.SASL_HEADER, b"")),
         talk.open_frame("fuzz"),
     ]
-    return b"".join(parts)
+    return _steps(*parts)
 
 
-def _odd_open(rng: random.Random, mechanism: str) -> bytes:
+def _odd_open(rng: random.Random, mechanism: str) -> tuple[bytes, ...]:
     fields = [
         rng.choice(("victim", "", "x" * 10_000, "fuzz")),
         None,
@@ -259,10 +278,10 @@ def _odd_open(rng: random.Random, mechanism: str) -> bytes:
     ]
     parts = _prologue("fuzz", mechanism)
     parts[3] = talk.frame(0, talk.performative(talk.OPEN, *fields)) * rng.choice((1, 2))
-    return b"".join(parts)
+    return _steps(*parts)
 
 
-def _odd_control(rng: random.Random, mechanism: str) -> bytes:
+def _odd_control(rng: random.Random, mechanism: str) -> tuple[bytes, ...]:
     """Messages of the routing protocol with too much, too little or the wrong thing in them."""
     sizes = rng.choice((0, 1, 500, 5_000))
     ids = [rng.choice(("", "victim", f"ghost-{number}", "x" * 300)) for number in range(sizes)]
@@ -296,10 +315,10 @@ def _odd_control(rng: random.Random, mechanism: str) -> bytes:
         talk.transfer(0, 1, 0, message[start : start + 16_000], more=start + 16_000 < len(message))
         for start in range(0, len(message), 16_000)
     ]
-    return b"".join([*_prologue("fuzz", mechanism), *frames])
+    return _steps(*_prologue("fuzz", mechanism), _PAUSE, *frames)
 
 
-def _odd_stream(rng: random.Random, mechanism: str) -> bytes:
+def _odd_stream(rng: random.Random, mechanism: str) -> tuple[bytes, ...]:
     """Streams to and from the management address, to temporary addresses, with odd heads."""
     to = rng.choice(
         ("$management", "_local/$management", "amqp:/_topo/0/victim/temp.x", "mc/sfe.all", "", "_$qd.x")
@@ -308,15 +327,16 @@ def _odd_stream(rng: random.Random, mechanism: str) -> bytes:
     if rng.random() < 0.5:
         head[rng.randrange(len(head))] = rng.randrange(256)
     body = encode(Described(ULong(0x77), _random_value(rng)))
-    parts = [
+    parts: list[Any] = [
         *_prologue("fuzz", mechanism),
         talk.begin(1),
         talk.attach(1, 0, sender=True, capability="qd.router-data"),
+        _PAUSE,
     ]
     settled = rng.random() < 0.5
     parts.append(talk.transfer(1, 0, 0, bytes(head), settled=settled, more=True))
     parts.append(talk.transfer(1, 0, 0, body, settled=settled, more=rng.random() < 0.5))
-    return b"".join(parts)
+    return _steps(*parts)
 
 
 _MUTATIONS = (
@@ -357,7 +377,9 @@ def hostile_input(seed: int, number: int, *, mechanism: str = "ANONYMOUS") -> Ho
         return HostileInput(attack.__name__[1:], attack(rng, mechanism))
     mutation = rng.choice(_MUTATIONS)
     parts = talk.dialogue(f"fuzz-{rng.randrange(50)}", "victim", mechanism=mechanism)
-    return HostileInput(mutation.__name__[1:], mutation(rng, parts))
+    pause = sum(map(len, parts[: talk.FRAMES_BEFORE_CREDIT]))
+    data = mutation(rng, parts)
+    return HostileInput(mutation.__name__[1:], (data[:pause], data[pause:]))
 
 
 def hostile_request(seed: int, number: int) -> HostileInput:
@@ -377,4 +399,4 @@ def hostile_request(seed: int, number: int) -> HostileInput:
     data = bytearray(request)
     if rng.random() < 0.5:
         data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
-    return HostileInput("http", bytes(data))
+    return HostileInput("http", (bytes(data),))
