@@ -8,34 +8,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
+from skupper_local.entities import Entity
 from skupper_local.site.model import Access, SiteModel
-
-if TYPE_CHECKING:
-    from skupper_local.entities import Entity
 
 PLATFORM_LINUX = "linux"
 _CONTAINER_BASE = "${SSL_PROFILE_BASE_PATH}"
 """Expanded by the router image's launcher; skrouterd itself expands nothing (reference-engine 3.5)."""
 
 
-class Rendered(NamedTuple):
-    """One entity of the configuration: its type as the file names it, and its attributes."""
-
-    type: str
-    attributes: dict[str, Any]
-
-
 def router_configuration(model: SiteModel) -> list[Entity]:
     """All entities of ``skrouterd.json`` in the reference's group order, each group sorted by name."""
-    from skupper_local.entities import Entity
-
-    return [Entity(rendered.type, rendered.attributes) for rendered in rendered_entities(model)]
-
-
-def rendered_entities(model: SiteModel) -> list[Rendered]:
-    """The configuration as plain attribute maps."""
     return [
         _entity("router", **_router(model)),
         *_ssl_profiles(model),
@@ -55,8 +39,8 @@ def rendered_entities(model: SiteModel) -> list[Rendered]:
     ]
 
 
-def _entity(kind: str, **attributes: Any) -> Rendered:
-    return Rendered(kind, {name: value for name, value in attributes.items() if value not in (None, "")})
+def _entity(kind: str, **attributes: Any) -> Entity:
+    return Entity(kind, {name: value for name, value in attributes.items() if value not in (None, "")})
 
 
 def _router(model: SiteModel) -> dict[str, Any]:
@@ -70,7 +54,7 @@ def _router(model: SiteModel) -> dict[str, Any]:
     }
 
 
-def _ssl_profiles(model: SiteModel) -> Iterator[Rendered]:
+def _ssl_profiles(model: SiteModel) -> Iterator[Entity]:
     complete = {access.credentials for access in model.accesses}
     complete |= {
         f"{link.tls_credentials}-profile"
@@ -102,7 +86,7 @@ def _connector_profile(credentials: str, client_certificate: bool) -> str:
     return credentials if client_certificate or not credentials else f"{credentials}-profile"
 
 
-def _connectors(model: SiteModel) -> Iterator[Rendered]:
+def _connectors(model: SiteModel) -> Iterator[Entity]:
     for link in model.state.links.values():
         endpoint = link.endpoint_for(model.link_role)
         if endpoint:
@@ -117,7 +101,7 @@ def _connectors(model: SiteModel) -> Iterator[Rendered]:
             )
 
 
-def _listeners(access: Access) -> Iterator[Rendered]:
+def _listeners(access: Access) -> Iterator[Entity]:
     for role, port in access.ports.items():
         yield _entity(
             "listener",
@@ -131,7 +115,7 @@ def _listeners(access: Access) -> Iterator[Rendered]:
         )
 
 
-def _tcp_connectors(model: SiteModel) -> Iterator[Rendered]:
+def _tcp_connectors(model: SiteModel) -> Iterator[Entity]:
     for connector in model.state.connectors.values():
         credentials = connector.tls_credentials
         yield _entity(
@@ -145,7 +129,7 @@ def _tcp_connectors(model: SiteModel) -> Iterator[Rendered]:
         )
 
 
-def _tcp_listeners(model: SiteModel) -> Iterator[Rendered]:
+def _tcp_listeners(model: SiteModel) -> Iterator[Entity]:
     for listener in model.state.listeners.values():
         yield _entity(
             "tcpListener",

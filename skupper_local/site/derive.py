@@ -35,7 +35,7 @@ from skupper_local.site.certificates import (
     merged,
     server,
 )
-from skupper_local.site.configuration import rendered_entities
+from skupper_local.site.configuration import router_configuration
 from skupper_local.site.model import Access, PortWanted, SiteFacts, SiteModel
 from skupper_local.site.sockets import (
     DEFAULT_PORTS,
@@ -334,8 +334,8 @@ class _Derivation:
     def check_names(self, model: SiteModel) -> None:
         """Entities of all types share one space of names in skrouterd (router-protocol 11)."""
         first: dict[str, str] = {}
-        for entity in rendered_entities(model):
-            name = entity.attributes.get("name", "")
+        for entity in router_configuration(model):
+            name = entity.name
             if name and entity.type != "site" and first.setdefault(name, entity.type) != entity.type:
                 rule = (
                     f"the router would have both a {first[name]} and a {entity.type} of this name; "

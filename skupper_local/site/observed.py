@@ -32,7 +32,9 @@ OBSERVED_TYPES: tuple[str, ...] = tuple(
 )
 """The entity types to QUERY at the site's own router, by their full names, for :func:`observe`."""
 
-REMOTE_TYPES: tuple[str, ...] = tuple(_PREFIX + name for name in ("router", "site", "tcpListener", "tcpConnector"))
+REMOTE_TYPES: tuple[str, ...] = tuple(
+    _PREFIX + name for name in ("router", "site", "tcpListener", "tcpConnector")
+)
 """The entity types to QUERY at each other router of the network."""
 
 _LINK_ROLES = ("inter-router", "edge")

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from skupper_local.entities import Entity
+from skupper_local.entities import Entity
 
 _SINGLE = frozenset(("router", "site"))
 """Types of which a configuration has one entity: a new name changes it, and does not make another."""

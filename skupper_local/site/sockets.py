@@ -14,7 +14,7 @@ DEFAULT_PORTS = {"inter-router": 55671, "edge": 45671}
 
 _ALL_IPV4 = "0.0.0.0"  # noqa: S104
 _EVERYWHERE = ("", "::")  # a socket bound to :: takes IPv4 as well
-LOOPBACK_NAMES = ("localhost", "127.0.0.1")
+LOOPBACK_NAMES = ("127.0.0.1", "localhost")
 
 
 class Socket(NamedTuple):

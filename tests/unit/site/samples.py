@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from skupper_local.resources import decode_documents
@@ -62,10 +63,9 @@ spec: {host: 127.0.0.1, port: 5432, routingKey: db-5432}
 
 
 def document(kind: str, name: str, **spec: Any) -> str:
-    """One document, in flow style."""
-    return f'\n---\n{{"apiVersion": skupper.io/v2alpha1, kind: {kind}, metadata: {{name: {name}}}, spec: {spec!r}}}\n'.replace(
-        "True", "true"
-    ).replace("False", "false")
+    """One document, in JSON on one line."""
+    resource = {"apiVersion": "skupper.io/v2alpha1", "kind": kind, "metadata": {"name": name}, "spec": spec}
+    return f"\n---\n{json.dumps(resource, ensure_ascii=False)}\n"
 
 
 def site(name: str = "west", **spec: Any) -> str:
@@ -81,7 +81,9 @@ def connector(name: str, port: int = 9090, host: str = "127.0.0.1", key: str = "
 
 
 def access(name: str, *roles: str, **spec: Any) -> str:
-    return document("RouterAccess", name, roles=[{"name": role} for role in roles or ("inter-router", "edge")], **spec)
+    return document(
+        "RouterAccess", name, roles=[{"name": role} for role in roles or ("inter-router", "edge")], **spec
+    )
 
 
 def state_of(text: str, namespace: str = "west") -> SiteState:

@@ -17,7 +17,19 @@ from skupper_local.site import (
     ports_wanted,
 )
 
-from .samples import LINK, SECRET, SITE_ID, WEST, access, connector, facts_for, listener, model_of, site, state_of
+from .samples import (
+    LINK,
+    SECRET,
+    SITE_ID,
+    WEST,
+    access,
+    connector,
+    facts_for,
+    listener,
+    model_of,
+    site,
+    state_of,
+)
 
 LINKED = site(linkAccess="default")
 
@@ -36,7 +48,9 @@ def link_access(model: SiteModel) -> Access:
 
 
 def test_every_site_wants_a_port_for_its_own_tools() -> None:
-    assert ports_wanted(state_of(site())) == (PortWanted("skupper-local/normal", 5671, "127.0.0.1", frozenset()),)
+    assert ports_wanted(state_of(site())) == (
+        PortWanted("skupper-local/normal", 5671, "127.0.0.1", frozenset()),
+    )
 
 
 def test_a_site_that_accepts_links_wants_one_for_each_role_and_avoids_those_declared() -> None:
@@ -63,11 +77,17 @@ def test_ports_are_those_that_were_chosen() -> None:
 
 
 def test_a_listener_declared_later_on_a_chosen_port_is_refused() -> None:
-    state = state_of(LINKED + listener("a", 5671) + listener("b", 55680, host="10.0.0.1") + access("c", "edge"))
+    state = state_of(
+        LINKED + listener("a", 5671) + listener("b", 55680, host="10.0.0.1") + access("c", "edge")
+    )
     ports = {"skupper-local/normal": 5671, "west/inter-router": 55680, "west/edge": 45671}
     with pytest.raises(InvalidResourcesError) as raised:
         derive(state, facts_for(state, ports=ports))
-    assert [problem.subject for problem in raised.value.problems] == ["Listener a", "Listener b", "RouterAccess c"]
+    assert [problem.subject for problem in raised.value.problems] == [
+        "Listener a",
+        "Listener b",
+        "RouterAccess c",
+    ]
     assert "RouterAccess skupper-local (normal)" in raised.value.problems[0].rule
 
 
@@ -82,7 +102,10 @@ def test_the_router_s_id_stays_the_same_and_the_mode_follows_the_site() -> None:
 
 
 def test_what_the_embedded_router_cannot_do_is_refused_with_entity_and_reason() -> None:
-    for text, field in ((site(edge=True), "spec.edge"), (site() + listener("a", observer="http1"), "spec.observer")):
+    for text, field in (
+        (site(edge=True), "spec.edge"),
+        (site() + listener("a", observer="http1"), "spec.observer"),
+    ):
         with pytest.raises(InvalidResourcesError) as raised:
             model_of(text)
         (problem,) = raised.value.problems
@@ -99,8 +122,8 @@ def test_an_automatic_access_names_what_a_remote_can_use_and_the_loopback() -> N
         "box.example",
         "192.168.1.5",
         "2001:db8::5",
-        "localhost",
         "127.0.0.1",
+        "localhost",
     )
 
 
@@ -112,7 +135,7 @@ def test_a_host_name_that_leads_to_the_loopback_only_comes_last() -> None:
 
 def test_a_machine_without_network_names_the_loopback() -> None:
     model = model_of(LINKED, addresses=(), hostname="", hostname_addresses=())
-    assert link_access(model).hosts == ("localhost", "127.0.0.1")
+    assert link_access(model).hosts == ("127.0.0.1", "localhost")
 
 
 @pytest.mark.parametrize(
@@ -122,10 +145,13 @@ def test_a_machine_without_network_names_the_loopback() -> None:
         ({"bindHost": "10.9.9.9"}, ("10.9.9.9",)),
         ({"bindHost": "192.168.1.5"}, ("box.example", "192.168.1.5")),
         ({"bindHost": "10.9.9.9", "subjectAlternativeNames": ["a.example"]}, ("a.example", "10.9.9.9")),
-        ({"subjectAlternativeNames": ["a.example", "0.0.0.0", "::"]}, ("a.example", "localhost", "127.0.0.1")),
+        (
+            {"subjectAlternativeNames": ["a.example", "0.0.0.0", "::"]},
+            ("a.example", "127.0.0.1", "localhost"),
+        ),
         (
             {"bindHost": "0.0.0.0"},
-            ("box.example", "192.168.1.5", "2001:db8::5", "localhost", "127.0.0.1"),
+            ("box.example", "192.168.1.5", "2001:db8::5", "127.0.0.1", "localhost"),
         ),
     ],
 )
@@ -156,7 +182,11 @@ def test_a_site_without_links_wants_credentials_for_its_own_tools_only() -> None
 
 
 def test_no_certificate_has_two_purposes_and_clients_name_no_host() -> None:
-    text = WEST + listener("tls", 8443, tlsCredentials="web") + connector("mtls", tlsCredentials="db", useClientCert=True)
+    text = (
+        WEST
+        + listener("tls", 8443, tlsCredentials="web")
+        + connector("mtls", tlsCredentials="db", useClientCert=True)
+    )
     for wanted in model_of(text).certificates:
         assert bool(wanted.hosts) == (wanted.purpose is Purpose.SERVER)
         assert bool(wanted.issuer) == (wanted.purpose is not Purpose.CA)
@@ -180,9 +210,13 @@ def test_an_access_can_have_an_issuer_and_credentials_of_its_own() -> None:
 
 
 def test_listeners_with_one_name_for_credentials_share_a_certificate() -> None:
-    text = site() + listener("a", 1, host="10.0.0.1", tlsCredentials="web") + listener("b", 2, tlsCredentials="web")
+    text = (
+        site()
+        + listener("a", 1, host="10.0.0.1", tlsCredentials="web")
+        + listener("b", 2, tlsCredentials="web")
+    )
     web = certificate(model_of(text), "web")
-    assert web.hosts == ("10.0.0.1", "box.example", "192.168.1.5", "2001:db8::5", "localhost", "127.0.0.1")
+    assert web.hosts == ("10.0.0.1", "box.example", "192.168.1.5", "2001:db8::5", "127.0.0.1", "localhost")
     assert web.used_by == ("Listener a", "Listener b")
     assert web.issuer == "skupper-service-ca"
 
@@ -205,7 +239,13 @@ def test_credentials_that_cannot_serve_both_users_are_refused(text: str) -> None
 
 
 def test_the_files_of_profiles_that_no_certificate_has_are_named() -> None:
-    text = site() + LINK + SECRET + connector("a", tlsCredentials="db") + connector("b", tlsCredentials="mine", useClientCert=True)
+    text = (
+        site()
+        + LINK
+        + SECRET
+        + connector("a", tlsCredentials="db")
+        + connector("b", tlsCredentials="mine", useClientCert=True)
+    )
     assert model_of(text).copies == (
         CredentialsCopy("link-go-east-profile", secret="link-go-east"),
         CredentialsCopy("db-profile", certificate="db"),
@@ -248,7 +288,9 @@ def test_active_resources_are_the_declared_and_the_generated_ones() -> None:
     assert accesses["west"].tls_credentials == "west"
     assert accesses["skupper-local"].roles[0].name == "normal"
     assert {resource.metadata.namespace for resource in active} == {"west"}
-    (web,) = (resource for resource in active if isinstance(resource, OtherResource) and resource.name == "web")
+    (web,) = (
+        resource for resource in active if isinstance(resource, OtherResource) and resource.name == "web"
+    )
     assert web.body["spec"]["server"] is True
     assert web.body["spec"]["ca"] == "skupper-service-ca"
 

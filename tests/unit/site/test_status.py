@@ -1,0 +1,334 @@
+"""Statuses tell the truth: what the router says, why something is not well, and nothing better than that."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from skupper_local.resources import Resource, document_of
+from skupper_local.site import ObservedRouter, active_resources, link_rows, observe, with_statuses
+from skupper_local.site.observed import OBSERVED_TYPES, site_name_of
+
+from .samples import LINK, NOW, SECRET, SITE_ID, connector, listener, model_of, site
+
+WEST = site(linkAccess="default") + listener("backend", key="k") + connector("db", key="d") + LINK + SECRET
+
+UP = {"operStatus": "up", "connectionMsg": ""}
+LINK_UP = {"connectionStatus": "SUCCESS", "connectionMsg": "[C1] up"}
+EAST = "east-11112222"
+OUT = {
+    "container": EAST,
+    "dir": "out",
+    "role": "inter-router",
+    "host": "192.168.1.20:55671",
+    "operStatus": "up",
+}
+IN = {"container": "north-1753277107-482913577", "dir": "in", "role": "inter-router", "host": "10.0.0.9:4242"}
+
+
+def answers(**changed: Any) -> dict[str, list[dict[str, Any]]]:
+    """What a router says when everything of WEST is well."""
+    said: dict[str, list[dict[str, Any]]] = {
+        "router": [{"id": "west-6c1b0c6e"}],
+        "router.node": [{"id": "west-6c1b0c6e", "nextHop": "(self)"}, {"id": EAST, "nextHop": None}],
+        "connection": [OUT],
+        "connector": [{"name": "link-go-east", "host": "192.168.1.20", "port": "55671", **LINK_UP}],
+        "listener": [{"name": name} for name in ("skupper-local-normal", "west-inter-router", "west-edge")],
+        "tcpListener": [{"name": "listener/backend", "address": "k", **UP}],
+        "tcpConnector": [{"name": "connector/db@127.0.0.1", "address": "d"}],
+        "router.address": [{"name": "Mk", "subscriberCount": 0, "remoteCount": 1}],
+    }
+    for key, value in changed.items():
+        said[key.replace("_", ".", 1) if key.startswith("router_") else key] = value
+    return said
+
+
+REMOTE = {
+    EAST: {
+        "router": [{"id": EAST, "metadata": '{"id":"east-site-id","version":"1"}'}],
+        "tcpListener": [{"name": "listener/db", "address": "d"}],
+        "tcpConnector": [{"name": "connector/k@a", "address": "k"}],
+    }
+}
+
+
+def judged(said: dict[str, Any] | None, text: str = WEST, **more: Any) -> dict[str, Resource]:
+    observed = None if said is None else observe(said, remote_routers=REMOTE)
+    resources = more.pop("resources", None) or active_resources(model_of(text))
+    found = with_statuses(resources, observed, site_id=SITE_ID, now=more.pop("now", NOW), **more)
+    return {resource.title: resource for resource in found}
+
+
+def summary(resource: Resource) -> tuple[str, str]:
+    return resource.status["status"], resource.status["message"]
+
+
+def condition(resource: Resource, kind: str) -> dict[str, str]:
+    (found,) = (item for item in resource.status["conditions"] if item["type"] == kind)
+    return dict(found)
+
+
+# A router that answers.
+
+
+def test_everything_is_ready_when_the_router_says_so() -> None:
+    found = judged(answers())
+    for title in (
+        "Site west",
+        "Listener backend",
+        "Connector db",
+        "Link link-go-east",
+        "RouterAccess west",
+        "RouterAccess skupper-local",
+    ):
+        assert summary(found[title]) == ("Ready", "OK"), title
+    assert found["Listener backend"].status["hasMatchingConnector"] is True
+    assert found["Connector db"].status["hasMatchingListener"] is True
+    assert found["Link link-go-east"].status["remoteSiteName"] == "east"
+    assert found["Link link-go-east"].status["remoteSiteId"] == "east-site-id"
+    assert found["Site west"].status["sitesInNetwork"] == 2
+    assert condition(found["Site west"], "Ready")["status"] == "True"
+
+
+def test_long_and_short_type_names_are_understood() -> None:
+    short = {kind: answers()[kind.removeprefix("io.skupper.router.")] for kind in OBSERVED_TYPES}
+    assert observe(short) == observe(answers())
+
+
+def test_endpoints_name_a_host_and_ports_as_text() -> None:
+    endpoints = judged(answers())["RouterAccess west"].status["endpoints"]
+    assert endpoints[0] == {
+        "name": "west-inter-router",
+        "host": "box.example",
+        "port": "55671",
+        "group": "skupper-router",
+    }
+    assert judged(answers())["Site west"].status["endpoints"] == endpoints
+    assert "endpoints" not in judged(answers())["RouterAccess skupper-local"].status
+
+
+# What is not well, and why.
+
+
+def test_a_listener_without_connectors_says_so() -> None:
+    said = answers(
+        tcpListener=[{"name": "listener/backend", "operStatus": "down", "connectionMsg": ""}],
+        router_address=[],
+    )
+    backend = judged(said)["Listener backend"]
+    assert summary(backend) == ("Pending", "No matching connectors")
+    assert backend.status["hasMatchingConnector"] is False
+    assert "hasMatchingConnector" not in document_of(backend)["status"]
+
+
+def test_a_port_in_use_is_an_error_with_the_router_s_words() -> None:
+    socket = {"name": "listener/backend", "operStatus": "down", "connectionMsg": "Address already in use"}
+    backend = judged(answers(tcpListener=[socket]))["Listener backend"]
+    assert summary(backend) == ("Error", "cannot listen on 0.0.0.0:8080: Address already in use")
+    assert backend.status["hasMatchingConnector"] is True
+
+
+def test_a_listener_that_is_not_open_yet_is_not_ready() -> None:
+    socket = {"name": "listener/backend", "operStatus": "down"}
+    assert summary(judged(answers(tcpListener=[socket]))["Listener backend"])[0] == "Pending"
+
+
+def test_a_connector_without_listeners_says_so() -> None:
+    observed = observe(answers())
+    found = with_statuses(active_resources(model_of(WEST)), observed, site_id=SITE_ID, now=NOW)
+    (db,) = (resource for resource in found if resource.title == "Connector db")
+    assert summary(db) == ("Pending", "No matching listeners")
+
+
+def test_a_listener_of_the_same_site_matches_too() -> None:
+    text = site() + listener("a", key="k") + connector("b", key="k")
+    said = answers(
+        tcpListener=[{"name": "listener/a", **UP}], tcpConnector=[{"name": "connector/b@127.0.0.1"}]
+    )
+    assert summary(judged(said, text)["Connector b"]) == ("Ready", "OK")
+
+
+def test_a_server_that_refuses_is_named() -> None:
+    target = {"name": "connector/db@127.0.0.1", "operStatus": "down", "connectionMsg": "Connection refused"}
+    found = judged(answers(tcpConnector=[target]))["Connector db"]
+    assert summary(found) == ("Pending", "cannot connect to 127.0.0.1:9090: Connection refused")
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        ("CONNECTING", "Connection to 192.168.1.20:55671 failed: Connection refused"),
+        ("FAILED", "certificate verify failed: unable to get local issuer certificate"),
+        ("INITIALIZING", ""),
+    ],
+)
+def test_a_link_that_is_down_gives_the_router_s_reason(status: str, message: str) -> None:
+    dialler = {"name": "link-go-east", "connectionStatus": status, "connectionMsg": message}
+    link = judged(answers(connector=[dialler], connection=[]))["Link link-go-east"]
+    assert summary(link)[0] == "Pending"
+    assert summary(link)[1].startswith("not connected to 192.168.1.20:55671")
+    assert message in summary(link)[1]
+    assert "remoteSiteName" not in link.status
+
+
+def test_a_connection_without_routing_is_not_a_link_yet() -> None:
+    said = answers(router_node=[{"id": "west-6c1b0c6e", "nextHop": "(self)"}])
+    assert summary(judged(said)["Link link-go-east"]) == (
+        "Pending",
+        "connected to 192.168.1.20:55671, waiting for the routers to know each other",
+    )
+    assert summary(judged(answers(connection=[]))["Link link-go-east"])[0] == "Pending"
+
+
+def test_an_edge_link_needs_no_routing_protocol() -> None:
+    text = site(edge=True) + LINK + SECRET
+    resources = active_resources(model_of(text, router_kind="skrouterd"))
+    said = answers(connection=[{**OUT, "role": "edge", "host": "192.168.1.20:45671"}], router_node=[])
+    assert summary(judged(said, resources=resources)["Link link-go-east"]) == ("Ready", "OK")
+
+
+def test_a_link_without_an_endpoint_for_this_site_is_an_error() -> None:
+    text = site() + LINK.replace("name: inter-router", "name: other") + SECRET
+    link = judged(answers(), text)["Link link-go-east"]
+    assert summary(link)[0] == "Error"
+    assert "inter-router" in summary(link)[1]
+
+
+def test_what_the_router_does_not_have_yet_asks_for_a_reload() -> None:
+    found = judged(answers(tcpListener=[], tcpConnector=[], connector=[], listener=[]))
+    for title in ("Listener backend", "Connector db", "Link link-go-east", "RouterAccess west", "Site west"):
+        assert summary(found[title])[0] == "Pending", title
+        assert "system reload" in summary(found[title])[1]
+
+
+def test_a_link_access_whose_port_is_taken_is_an_error_of_the_access_and_the_site() -> None:
+    sockets = [
+        {"name": "skupper-local-normal"},
+        {"name": "west-edge"},
+        {"name": "west-inter-router", "operStatus": "down", "connectionMsg": "Address already in use"},
+    ]
+    found = judged(answers(listener=sockets))
+    for title in ("RouterAccess west", "Site west"):
+        assert summary(found[title]) == ("Error", "cannot listen on port 55671: Address already in use")
+
+
+def test_an_access_that_edge_sites_cannot_use_still_serves_the_others() -> None:
+    sockets = [
+        {"name": "west-inter-router", "operStatus": "up"},
+        {"name": "west-edge", "operStatus": "down", "connectionMsg": "role edge is not supported"},
+    ]
+    found = judged(answers(listener=sockets))["RouterAccess west"]
+    assert summary(found) == ("Ready", "OK")
+    assert (
+        condition(found, "Resolved")["message"] == "edge sites cannot link here: role edge is not supported"
+    )
+
+
+# A router that does not answer.
+
+
+def test_nothing_is_ready_when_the_router_does_not_answer() -> None:
+    earlier = tuple(judged(answers()).values())
+    found = judged(None, resources=earlier, down_reason="The router is not running")
+    for title in ("Site west", "Listener backend", "Connector db", "Link link-go-east", "RouterAccess west"):
+        assert summary(found[title]) == ("Pending", "The router is not running"), title
+    assert "sitesInNetwork" not in found["Site west"].status
+    assert "hasMatchingConnector" not in found["Listener backend"].status
+    assert "remoteSiteName" not in found["Link link-go-east"].status
+    assert condition(found["Site west"], "Configured")["status"] == "True"
+
+
+def test_there_is_a_reason_even_when_none_is_given() -> None:
+    assert summary(judged(None)["Site west"])[1]
+
+
+# Times and what is kept.
+
+
+def test_a_transition_time_changes_with_the_status_alone() -> None:
+    first = judged(answers(), now="2026-01-01T00:00:00Z")
+    later = judged(answers(), resources=tuple(first.values()), now="2026-02-01T00:00:00Z")
+    assert later == first
+    down = judged(None, resources=tuple(later.values()), now="2026-03-01T00:00:00Z")["Site west"]
+    assert condition(down, "Configured")["lastTransitionTime"] == "2026-01-01T00:00:00Z"
+    assert condition(down, "Running")["lastTransitionTime"] == "2026-03-01T00:00:00Z"
+
+
+def test_a_malformed_earlier_status_is_replaced_and_foreign_keys_are_kept() -> None:
+    (resource,) = (
+        resource for resource in active_resources(model_of(site())) if resource.title == "Site west"
+    )
+    odd = replace(resource, status={"conditions": [1, {"type": 2}], "network": ["kept"], "endpoints": "x"})
+    found = judged(answers(), resources=(odd,))["Site west"]
+    assert found.status["network"] == ["kept"]
+    assert found.status["endpoints"] == []
+    assert len(found.status["conditions"]) == 3
+
+
+# Rows of link status.
+
+
+def rows(said: dict[str, Any] | None, text: str = WEST) -> list[tuple[str, bool, str, str, str]]:
+    observed = None if said is None else observe(said, remote_routers=REMOTE)
+    found = link_rows(active_resources(model_of(text)), observed)
+    return [(row.name, row.outgoing, row.status, row.remote_site, row.message) for row in found]
+
+
+def test_link_status_shows_both_directions() -> None:
+    nodes = [{"id": EAST}, {"id": IN["container"]}]
+    assert rows(answers(connection=[OUT, IN], router_node=nodes)) == [
+        ("link-go-east", True, "Ready", "east", "OK"),
+        ("north-1753277107-482913577", False, "Ready", "north", "OK"),
+    ]
+
+
+def test_an_incoming_link_without_routing_is_pending() -> None:
+    (_, incoming) = rows(answers(connection=[OUT, IN]))
+    assert incoming[2] == "Pending"
+
+
+def test_only_links_are_shown_and_each_once() -> None:
+    others = [{**IN, "role": "normal"}, {**IN, "role": "inter-router-data"}, {**IN, "dir": "out"}, IN, IN]
+    assert len(rows(answers(connection=[OUT, *others]))) == 2
+
+
+def test_without_a_router_outgoing_links_are_shown_as_pending() -> None:
+    ((name, outgoing, status, _, message),) = rows(None)
+    assert (name, outgoing, status) == ("link-go-east", True, "Pending")
+    assert message
+
+
+# Hostile routers.
+
+
+def test_names_from_other_routers_are_harmless() -> None:
+    evil = "\x1b[31m" + "x" * 5000 + "\n"
+    said = answers(connection=[{**IN, "container": evil, "reason": evil}], router_node=[{"id": evil[:253]}])
+    (row,) = [row for row in link_rows(active_resources(model_of(WEST)), observe(said)) if not row.outgoing]
+    for text in (row.name, row.remote_site, row.message):
+        assert text.isprintable()
+        assert len(text) <= 253
+
+
+def test_answers_of_wrong_types_are_taken_as_unknown() -> None:
+    odd = {
+        kind: [{"name": 5, "id": [1], "address": {}, "operStatus": 3, "metadata": 7}] for kind in answers()
+    }
+    assert isinstance(observe(odd, remote_routers={"r": odd}), ObservedRouter)
+    assert observe({}) == ObservedRouter(router_id="")
+
+
+@pytest.mark.parametrize(
+    ("router_id", "name"),
+    [
+        ("west-6c1b0c6e", "west"),
+        ("west-1-6c1b0c6e", "west-1"),
+        ("west-1753277107-482913577", "west"),
+        ("west-skupper-router-5d8-x", "west-skupper-router-5d8-x"),
+        ("-6c1b0c6e", "-6c1b0c6e"),
+    ],
+)
+def test_the_site_s_name_is_found_in_a_router_id(router_id: str, name: str) -> None:
+    assert site_name_of(router_id) == name
