@@ -222,7 +222,9 @@ def _wild_numbers(rng: random.Random, mechanism: str) -> tuple[bytes, ...]:
             True,
         )
         gone = talk.performative(talk.DETACH, number(), rng.random() < 0.5)
-        frames.append(talk.frame(channel, rng.choice((flow, disposition, sent, gone)) + rng.randbytes(8)))
+        body = rng.choice((flow, disposition, sent, gone))
+        tail = rng.randbytes(8) if body is sent or rng.random() < 0.02 else b""
+        frames.append(talk.frame(channel, body + tail))
     return _steps(*_prologue("fuzz", mechanism), _PAUSE, *frames)
 
 
