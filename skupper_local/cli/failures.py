@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -64,6 +63,8 @@ def wants_json(arguments: Sequence[str]) -> bool:
 
 def _print(code: str, what: str, why: str, next_step: str, status: int, arguments: Sequence[str]) -> None:
     if wants_json(arguments):
+        import json
+
         error = {"code": code, "what": what, "why": why, "next": next_step, "exitStatus": status}
         print(json.dumps({"error": error}, indent=2), file=sys.stderr)
         return

@@ -145,7 +145,7 @@ def _system_lines(view: SystemView) -> list[tuple[str, str]]:
     if report.next_start:
         lines.append(("Next start", _moment(report.next_start)))
     last = report.last_exit
-    if last and (report.restarts or not report.running):
+    if last and view.state != "stopped" and (report.restarts or not report.running):
         lines.append(("Last exit", f"{_moment(last.at)}: {last.how}, after {last.ran:.0f} s"))
         words = last.reason.splitlines()
         if words and last.how != "exit status 0":

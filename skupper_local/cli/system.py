@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from skupper_local.cli.commands import LazyGroup, SiteCommand, output_option, target_of
@@ -91,7 +93,7 @@ def logs(context: click.Context, tail: int, follow: bool) -> None:
     for line in log_lines(target_of(context), tail, follow=follow):
         say(line)
         if follow:
-            click.get_text_stream("stdout").flush()
+            sys.stdout.flush()
 
 
 @system.command(cls=SiteCommand)

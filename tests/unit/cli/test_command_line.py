@@ -1,0 +1,127 @@
+"""What holds for every command: flags, exit status, errors."""
+
+from __future__ import annotations
+
+import pytest
+
+from skupper_local.cli import commands, main
+from tests.unit.cli.conftest import Run
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "nonsense",
+        "site nonsense",
+        "site create",
+        "site create a b",
+        "site create a --nonsense",
+        "listener create a notaport",
+        "site status -o xml",
+        "listener create a 1 --type udp",
+        "link generate --cost 0",
+        "system apply",
+        "site create a -n Bad_",
+        "site create a -p kubernetes",
+        "site create a -p podman",
+        "completion tcsh",
+        "",
+        "system",
+    ],
+)
+def test_whatever_is_wrong_with_the_words_ends_with_two_and_says_what_to_type(
+    skupper: Run, words: str
+) -> None:
+    ran = skupper(*words.split()) if words else skupper(*[])
+    assert ran.status == 2
+    assert "next: " in ran.err or "Usage: " in ran.err
+    assert "Traceback" not in ran.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "-n west site status west",
+        "site -n west status west",
+        "site status west -n west",
+        "site status -nwest west",
+        "site status west --namespace=west",
+        "-n east site status west -n west",
+    ],
+)
+def test_the_namespace_may_stand_anywhere_and_the_last_one_counts(skupper: Run, words: str) -> None:
+    skupper("site create west -n west")
+    assert skupper(words).status == 0
+
+
+def test_the_namespace_may_come_from_the_environment(skupper: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SKUPPER_NAMESPACE", "west")
+    assert "/namespaces/west/" in skupper("site create west").out
+    assert "/namespaces/east/" in skupper("site create east -n east").out
+
+
+def test_a_wrong_platform_in_the_environment_is_an_error(
+    skupper: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SKUPPER_PLATFORM", "nonsense")
+    ran = skupper("site create west")
+    assert ran.status == 2
+    assert "platform-not-supported" in ran.err
+    assert skupper("site create west -p linux").status == 0
+
+
+def test_starting_or_stopping_what_is_not_declared_says_what_to_type(skupper: Run) -> None:
+    for words in ("system start", "system stop", "system reload", "system logs", "link generate"):
+        ran = skupper(words)
+        assert ran.status == 2
+        assert "error [no-site]" in ran.err
+        assert "next: skupper-local site create NAME" in ran.err
+
+
+def test_a_site_that_does_not_hold_together_is_not_started(skupper: Run) -> None:
+    skupper("site create west")
+    skupper("listener create a 8080 --host 127.0.0.1")
+    skupper("listener create b 8080 --host 127.0.0.1")
+    ran = skupper("system start")
+    assert ran.status == 2
+    assert "8080" in ran.err
+
+
+def test_teardown_without_anybody_to_ask_is_refused(skupper: Run) -> None:
+    skupper("site create west")
+    ran = skupper("system teardown")
+    assert ran.status == 2
+    assert "--force" in ran.err
+    assert skupper("site status west").status == 0
+    assert skupper("system teardown --force").out == 'Namespace "default" has been removed\n'
+    assert skupper("system teardown --force").status == 0
+
+
+def test_a_mistake_of_the_program_is_one_clear_error(skupper: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise KeyError("x\ny")
+
+    monkeypatch.setattr(commands.SiteCommand, "invoke", fail)
+    ran = skupper("version")
+    assert ran.status == 1
+    assert ran.err.startswith("error [internal]: ")
+    assert "Traceback" not in ran.err
+    monkeypatch.setenv("SKUPPER_LOCAL_DEBUG", "1")
+    assert "Traceback" in skupper("version").err
+
+
+def test_an_interrupt_is_clean(skupper: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(commands.SiteCommand, "invoke", interrupt)
+    ran = skupper("version")
+    assert ran.status == 130
+    assert "Traceback" not in ran.err
+
+
+def test_every_listed_command_exists_and_has_help(skupper: Run) -> None:
+    for name in main.cli.list_commands(None):  # type: ignore[arg-type]
+        ran = skupper(name, "--help")
+        assert ran.status == 0
+        assert ran.out.startswith(f"Usage: skupper-local {name} ")

@@ -1,0 +1,237 @@
+"""create and delete, as typed."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.unit.cli.conftest import Run
+
+
+def resource(data_home: Path, namespace: str, name: str) -> dict[str, object]:
+    text = (data_home / "namespaces" / namespace / "input" / "resources" / f"{name}.yaml").read_text()
+    document = yaml.safe_load(text)
+    assert isinstance(document, dict)
+    return document
+
+
+def test_a_created_site_stands_in_its_file_and_the_next_step_is_said(skupper: Run, data_home: Path) -> None:
+    ran = skupper("site create west --enable-link-access -n west")
+    assert ran.status == 0
+    assert ran.out == f"File written to {data_home}/namespaces/west/input/resources/Site-west.yaml\n"
+    assert ran.err == "next: skupper-local system start -n west\n"
+    assert resource(data_home, "west", "Site-west") == {
+        "apiVersion": "skupper.io/v2alpha1",
+        "kind": "Site",
+        "metadata": {"name": "west", "namespace": "west"},
+        "spec": {"linkAccess": "default"},
+    }
+
+
+def test_declarations_are_readable_by_their_owner_alone(skupper: Run, data_home: Path) -> None:
+    os.umask(0)
+    try:
+        skupper("site create west -n west")
+    finally:
+        os.umask(0o022)
+    for path in data_home.rglob("*"):
+        assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
+
+
+def test_listener_and_connector_have_the_defaults_of_the_reference(skupper: Run, data_home: Path) -> None:
+    assert skupper("listener create backend 8080").status == 0
+    assert skupper("connector create backend 9090").status == 0
+    assert resource(data_home, "default", "Listener-backend")["spec"] == {
+        "routingKey": "backend",
+        "host": "0.0.0.0",
+        "port": 8080,
+        "type": "tcp",
+    }
+    assert resource(data_home, "default", "Connector-backend")["spec"] == {
+        "routingKey": "backend",
+        "host": "localhost",
+        "port": 9090,
+        "type": "tcp",
+    }
+
+
+def test_flags_of_listener_and_connector_reach_the_declaration(skupper: Run, data_home: Path) -> None:
+    assert skupper("listener create a 1 --routing-key k --host 127.0.0.1 --tls-credentials c").status == 0
+    assert skupper("connector create b 2 -r k --host db.example.com --tls-credentials d").status == 0
+    assert resource(data_home, "default", "Listener-a")["spec"] == {
+        "routingKey": "k",
+        "host": "127.0.0.1",
+        "port": 1,
+        "type": "tcp",
+        "tlsCredentials": "c",
+    }
+    assert resource(data_home, "default", "Connector-b")["spec"] == {
+        "routingKey": "k",
+        "host": "db.example.com",
+        "port": 2,
+        "type": "tcp",
+        "tlsCredentials": "d",
+    }
+
+
+def test_creating_the_same_again_is_nothing_to_do(skupper: Run) -> None:
+    skupper("listener create backend 8080")
+    again = skupper("listener create backend 8080")
+    assert again.status == 0
+    assert "declared already" in again.out
+
+
+def test_creating_something_else_under_the_name_is_refused_without_force(
+    skupper: Run, data_home: Path
+) -> None:
+    skupper("listener create backend 8080")
+    refused = skupper("listener create backend 8081")
+    assert refused.status == 2
+    assert refused.err.startswith("error [already-declared]: ")
+    assert skupper("listener create backend 8081 --force").status == 0
+    spec = resource(data_home, "default", "Listener-backend")["spec"]
+    assert isinstance(spec, dict)
+    assert spec["port"] == 8081
+
+
+def test_a_second_site_is_refused_and_takes_the_place_of_the_first_with_force(
+    skupper: Run, data_home: Path
+) -> None:
+    skupper("site create west")
+    refused = skupper("site create east")
+    assert refused.status == 2
+    assert "error [site-exists]" in refused.err
+    assert skupper("site create east --force").status == 0
+    names = sorted(path.name for path in (data_home / "namespaces/default/input/resources").iterdir())
+    assert names == ["Site-east.yaml"]
+
+
+def test_every_wrong_argument_is_named_at_once(skupper: Run, data_home: Path) -> None:
+    ran = skupper("listener", "create", "Bad_", "70000", "--host", "a b", "--routing-key", "x y")
+    assert ran.status == 2
+    for word in ("name", "port", "host", "routing key"):
+        assert word in ran.err
+    assert not data_home.exists()
+
+
+def test_deleting_what_is_not_there_says_what_is(skupper: Run) -> None:
+    skupper("listener create backend 8080")
+    ran = skupper("listener delete frontend")
+    assert ran.status == 2
+    assert "error [not-declared]" in ran.err
+    assert "backend" in ran.err
+    assert skupper("listener delete backend").out == "Listener backend deleted\n"
+
+
+def test_all_declarations_go_at_once(skupper: Run, data_home: Path) -> None:
+    skupper("site create west")
+    skupper("listener create backend 8080")
+    assert skupper("site delete --all").out.splitlines() == ["Listener backend deleted", "Site west deleted"]
+    assert list((data_home / "namespaces/default/input").rglob("*.yaml")) == []
+    assert skupper("site delete --all").status == 0
+
+
+@pytest.mark.parametrize("words", ["site delete", "site delete west --all"])
+def test_site_delete_wants_either_a_name_or_all(skupper: Run, words: str) -> None:
+    assert skupper(words).status == 2
+
+
+def test_a_deleted_link_takes_its_key_along_unless_another_link_uses_it(
+    skupper: Run, data_home: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "links.yaml"
+    link = (
+        "apiVersion: skupper.io/v2alpha1\nkind: Link\nmetadata: {{name: {}}}\nspec:\n  tlsCredentials: key\n"
+    )
+    link += "  endpoints: [{{name: inter-router, host: h, port: '1'}}]\n"
+    secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: key}\ndata: {tls.key: eA==}\n"
+    file.write_text("---\n".join([link.format("one"), link.format("two"), secret]))
+    assert skupper(f"system apply -f {file}").status == 0
+    assert skupper("link delete one").out == "Link one deleted\n"
+    assert skupper("link delete two").out == "Link two deleted\nSecret key deleted\n"
+
+
+def test_a_resource_in_a_file_of_the_users_is_left_alone(skupper: Run, data_home: Path) -> None:
+    skupper("site create west")
+    file = data_home / "namespaces/default/input/resources/mine.yaml"
+    text = "# mine\napiVersion: skupper.io/v2alpha1\nkind: Listener\nmetadata: {name: a}\n"
+    text += "spec: {routingKey: a, host: 127.0.0.1, port: 1}\n"
+    file.write_text(text)
+    assert "declared-elsewhere" in skupper("listener delete a").err
+    assert "declared-elsewhere" in skupper("listener create a 2 --force").err
+    assert file.read_text() == text
+
+
+def test_apply_is_all_or_nothing(skupper: Run, data_home: Path, tmp_path: Path) -> None:
+    file = tmp_path / "site.yaml"
+    good = "apiVersion: skupper.io/v2alpha1\nkind: Site\nmetadata: {name: west}\n"
+    bad = (
+        "apiVersion: skupper.io/v2alpha1\nkind: Listener\nmetadata: {name: a}\nspec: {host: h, port: 99999}\n"
+    )
+    file.write_text(f"{good}---\n{bad}")
+    ran = skupper(f"system apply -f {file}")
+    assert ran.status == 2
+    assert f"{file}:" in ran.err
+    assert not data_home.exists()
+
+
+def test_apply_counts_what_was_added_changed_and_unchanged(skupper: Run, tmp_path: Path) -> None:
+    file = tmp_path / "site.yml"
+    site = "apiVersion: skupper.io/v2alpha1\nkind: Site\nmetadata: {name: west, namespace: elsewhere}\n"
+    listener = "apiVersion: skupper.io/v2alpha1\nkind: Listener\nmetadata: {name: a}\n"
+    spec = "spec: {routingKey: a, host: 127.0.0.1, port: %d}\n"
+    file.write_text(f"{site}---\n{listener}{spec % 1}")
+    assert skupper(f"system apply -f {file}").out.splitlines() == [
+        "Site west added",
+        "Listener a added",
+        "Custom resources are applied: 2 added, 0 changed, 0 unchanged",
+    ]
+    file.write_text(f"{site}---\n{listener}{spec % 2}")
+    assert skupper(f"system apply -f {file}").out.splitlines() == [
+        "Site west unchanged",
+        "Listener a changed",
+        "Custom resources are applied: 0 added, 1 changed, 1 unchanged",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("none.yaml", None),
+        ("x.txt", "a"),
+        ("empty.yaml", ""),
+        ("latin.yaml", "\xe9"),
+        ("broken.yaml", "{"),
+        ("twice.yaml", "---\napiVersion: skupper.io/v2alpha1\nkind: Site\nmetadata: {name: a}\n" * 2),
+        (
+            "sites.yaml",
+            (
+                "apiVersion: skupper.io/v2alpha1\nkind: Site\nmetadata: {name: a}\n---\n"
+                "apiVersion: skupper.io/v2alpha1\nkind: Site\nmetadata: {name: b}\n"
+            ),
+        ),
+    ],
+)
+def test_a_file_that_cannot_be_applied_is_refused_with_two(
+    skupper: Run, data_home: Path, tmp_path: Path, name: str, content: str | None
+) -> None:
+    file = tmp_path / name
+    if content is not None:
+        file.write_text(content, encoding="latin-1")
+    ran = skupper(f"system apply -f {file}")
+    assert ran.status == 2
+    assert ran.err.startswith("error [")
+    assert not list(data_home.rglob("*.yaml"))
+
+
+def test_errors_are_json_when_results_are(skupper: Run) -> None:
+    ran = skupper("listener status none -o json")
+    error = json.loads(ran.err)["error"]
+    assert error["code"] == "not-declared"
+    assert error["exitStatus"] == ran.status == 2
+    assert ran.out == ""
