@@ -42,10 +42,11 @@ from skupper_local.router.management_schema import (
     BASE_TYPES,
     COMMON_ATTRIBUTES,
     ENTITY,
-    ENTITY_TYPES,
+    MANAGED_TYPES,
     MANAGEMENT,
     OPERATIONAL,
-    EntityType,
+    SECRETS,
+    ManagedType,
     resolve_type,
     types_extending,
 )
@@ -53,9 +54,6 @@ from skupper_local.router.management_schema import (
 MAX_ENTITIES = 20_000
 MAX_ANSWER_BYTES = 8 * 1_048_576
 """An answer beyond these is refused, and the client told to ask for less at a time."""
-
-SECRETS = frozenset({"password", "saslPassword"})
-"""Attributes that no answer holds, whatever the source tells."""
 
 _QUOTED = 100
 """Characters of a client's own text that an answer repeats."""
@@ -138,7 +136,7 @@ class ManagementAgent:
 
     # ------------------------------------------------------------------ entities
 
-    def _entities(self, entity_type: EntityType) -> list[dict[str, Any]]:
+    def _entities(self, entity_type: ManagedType) -> list[dict[str, Any]]:
         return [_completed(entity_type, entity) for entity in self._source.entities(entity_type.long_name)]
 
     def _read(self, properties: Mapping[Any, Any]) -> dict[str, Any]:
@@ -154,7 +152,7 @@ class ManagementAgent:
             return _myself()
         found = self._find(types_extending(short), key, value)
         if found is None:
-            other = self._find(ENTITY_TYPES.values(), key, value) if short != ENTITY else None
+            other = self._find(MANAGED_TYPES.values(), key, value) if short != ENTITY else None
             if other is not None:
                 raise _RefusedError(
                     Status.BAD_REQUEST,
@@ -165,7 +163,7 @@ class ManagementAgent:
             raise _RefusedError(Status.BAD_REQUEST, "Conflicting name and identity")
         return found
 
-    def _find(self, types: Iterable[EntityType], key: str, value: str) -> dict[str, Any] | None:
+    def _find(self, types: Iterable[ManagedType], key: str, value: str) -> dict[str, Any] | None:
         for entity_type in types:
             for entity in self._entities(entity_type):
                 if entity.get(key) == value:
@@ -173,7 +171,7 @@ class ManagementAgent:
         return None
 
     def _nodes(self) -> list[str]:
-        nodes = self._source.entities(ENTITY_TYPES["router.node"].long_name)
+        nodes = self._source.entities(MANAGED_TYPES["router.node"].long_name)
         return [f"{node['address']}/{ADDRESS}" for node in nodes[:MAX_ENTITIES] if node.get("address")]
 
     # ------------------------------------------------------------------ queries
@@ -183,7 +181,7 @@ class ManagementAgent:
         short = _concrete_or_base(requested) if requested else ENTITY
         names = _requested_names(body)
         if short == MANAGEMENT:
-            types: list[EntityType] = []
+            types: list[ManagedType] = []
             entities = [_myself()]
             known = set(COMMON_ATTRIBUTES)
         else:
@@ -283,7 +281,7 @@ def _myself() -> dict[str, Any]:
     return {NAME: SELF_NAME, IDENTITY: SELF_NAME, TYPE: long_type_name(MANAGEMENT)}
 
 
-def _completed(entity_type: EntityType, entity: Mapping[str, Any]) -> dict[str, Any]:
+def _completed(entity_type: ManagedType, entity: Mapping[str, Any]) -> dict[str, Any]:
     """The entity with a name, an identity and its type; values that are ``None`` are left out."""
     attributes = {
         key: _plain(value) for key, value in entity.items() if value is not None and key not in SECRETS
@@ -299,7 +297,7 @@ def _completed(entity_type: EntityType, entity: Mapping[str, Any]) -> dict[str, 
     return attributes
 
 
-def _identity(entity_type: EntityType, attributes: Mapping[str, Any], name: str) -> str:
+def _identity(entity_type: ManagedType, attributes: Mapping[str, Any], name: str) -> str:
     if entity_type.located:
         return f"{entity_type.name}/{attributes.get('host', '')}:{attributes.get('port', '')}:{name}"
     return name if name.startswith(entity_type.name + "/") else f"{entity_type.name}/{name}"
@@ -317,7 +315,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _column_names(types: Iterable[EntityType], entities: Iterable[Mapping[str, Any]]) -> list[str]:
+def _column_names(types: Iterable[ManagedType], entities: Iterable[Mapping[str, Any]]) -> list[str]:
     """All attributes of the types in their order, then what only the entities have."""
     names = dict.fromkeys(name for entity_type in types for name in entity_type.attributes)
     names.update(dict.fromkeys(name for entity in entities for name in entity))
@@ -342,14 +340,14 @@ def _describe(operation: str, properties: Mapping[Any, Any]) -> dict[str, list[s
     requested = _text(properties, ENTITY_TYPE)
     wanted = _concrete_or_base(requested) if requested else None
     answer: dict[str, list[str]] = {}
-    for name in (*BASE_TYPES, MANAGEMENT, *ENTITY_TYPES):
+    for name in (*BASE_TYPES, MANAGEMENT, *MANAGED_TYPES):
         if wanted is None or name == wanted:
             answer[long_type_name(name)] = _description(operation, name)
     return answer
 
 
 def _description(operation: str, name: str) -> list[str]:
-    entity_type = ENTITY_TYPES.get(name)
+    entity_type = MANAGED_TYPES.get(name)
     if operation == GET_ATTRIBUTES:
         return list(entity_type.all_attributes if entity_type else COMMON_ATTRIBUTES)
     if operation == GET_OPERATIONS:

@@ -1,13 +1,16 @@
 """The entity types a router shows to management: their attributes and what they extend (router-protocol 7).
 
-The names are those of the reference, so that its tools and ours can ask for them one by one. A type stands here when this
-router can tell the truth about it; asking for any other is answered as the reference answers for a type it does not know.
+The types of the configuration come from the vocabulary in ``skupper_local.entities``, with the attributes only a running
+router knows; the others are about the running router alone. The names are those of the reference, so that its tools and ours
+can ask for them one by one. A type stands here when this router can tell the truth about it; asking for any other is answered
+as the reference answers for a type it does not know.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from skupper_local import entities
 from skupper_local.management_messages import SELF_TYPE, long_type_name, short_type_name
 
 ENTITY = "entity"
@@ -20,7 +23,7 @@ COMMON_ATTRIBUTES = ("name", "identity", "type")
 
 
 @dataclass(frozen=True, slots=True)
-class EntityType:
+class ManagedType:
     """One type: ``name`` is short, ``attributes`` are its own, ``located`` says that host and port are in its identity."""
 
     name: str
@@ -48,85 +51,56 @@ class EntityType:
         return [long_type_name(self.kind), long_type_name(ENTITY)]
 
 
-def _type(name: str, kind: str, attributes: str, *, located: bool = False) -> EntityType:
-    return EntityType(name, kind, tuple(attributes.split()), located)
+def _configured(
+    configured: entities.EntityType, only_running: str = "", *, located: bool = False
+) -> ManagedType:
+    attributes = [
+        name
+        for name, attribute in configured.attributes.items()
+        if name not in COMMON_ATTRIBUTES and not attribute.secret
+    ]
+    name = short_type_name(configured.long_name)
+    return ManagedType(name, CONFIGURATION, (*attributes, *only_running.split()), located)
 
+
+def _running(name: str, attributes: str) -> ManagedType:
+    return ManagedType(name, OPERATIONAL, tuple(attributes.split()))
+
+
+_TCP_COUNTERS = "connectionsOpened connectionsClosed bytesIn bytesOut"
 
 _TYPES = (
-    _type(
-        "router",
-        CONFIGURATION,
-        "id mode area version hostName helloIntervalSeconds helloMaxAgeSeconds raIntervalSeconds"
-        " raIntervalFluxSeconds remoteLsMaxAgeSeconds workerThreads saslConfigDir saslConfigName timestampsInUTC"
-        " timestampFormat defaultDistribution metadata dataConnectionCount dropTcpConnections vanId",
-    ),
-    _type("network", CONFIGURATION, "networkId tenantId"),
-    _type("site", CONFIGURATION, "location provider version platform namespace"),
-    _type(
-        "sslProfile",
-        CONFIGURATION,
-        "ciphers protocols caCertFile certFile privateKeyFile uidFormat uidNameMappingFile ordinal"
-        " oldestValidOrdinal",
-    ),
-    _type("proxyProfile", CONFIGURATION, "host port username"),
-    _type(
-        "listener",
-        CONFIGURATION,
-        "host port socketAddressFamily role cost sslProfile saslMechanisms authenticatePeer requireEncryption"
-        " requireSsl maxFrameSize maxSessions maxSessionFrames idleTimeoutSeconds initialHandshakeTimeoutSeconds"
-        " stripAnnotations linkCapacity failoverUrls healthz metrics websockets http httpRootDir"
-        " messageLoggingComponents policyVhost openProperties operStatus connectionMsg",
-        located=True,
-    ),
-    _type(
-        "connector",
-        CONFIGURATION,
-        "host port socketAddressFamily role cost sslProfile proxyProfile saslMechanisms allowRedirect"
-        " maxFrameSize maxSessions maxSessionFrames idleTimeoutSeconds stripAnnotations linkCapacity"
-        " verifyHostname saslUsername messageLoggingComponents failoverUrls connectionStatus connectionMsg"
-        " policyVhost openProperties",
-        located=True,
-    ),
-    _type(
-        "tcpListener",
-        CONFIGURATION,
-        "address host backlog port multiAddressStrategy siteId connectionsOpened connectionsClosed bytesIn"
-        " bytesOut sslProfile authenticatePeer operStatus connectionMsg observer",
-        located=True,
-    ),
-    _type(
-        "tcpConnector",
-        CONFIGURATION,
-        "address host port siteId processId connectionsOpened connectionsClosed bytesIn bytesOut sslProfile"
-        " verifyHostname operStatus connectionMsg",
-        located=True,
-    ),
-    _type("listenerAddress", CONFIGURATION, "address value listener connectionsOpened"),
-    _type("log", CONFIGURATION, "module enable includeTimestamp includeSource outputFile"),
-    _type("router.config.address", CONFIGURATION, "prefix pattern distribution priority"),
-    _type(
+    _configured(entities.ROUTER, "version hostName"),
+    ManagedType("network", CONFIGURATION, ("networkId", "tenantId")),
+    _configured(entities.SITE),
+    _configured(entities.SSL_PROFILE),
+    _configured(entities.PROXY_PROFILE),
+    _configured(entities.LISTENER, "operStatus connectionMsg", located=True),
+    _configured(entities.CONNECTOR, "failoverUrls connectionStatus connectionMsg", located=True),
+    _configured(entities.TCP_LISTENER, f"{_TCP_COUNTERS} operStatus connectionMsg", located=True),
+    _configured(entities.TCP_CONNECTOR, f"{_TCP_COUNTERS} operStatus connectionMsg", located=True),
+    _configured(entities.LISTENER_ADDRESS, "connectionsOpened"),
+    _configured(entities.LOG),
+    _configured(entities.ADDRESS),
+    _running(
         "router.address",
-        OPERATIONAL,
         "distribution inProcess subscriberCount remoteCount containerCount deliveriesIngress deliveriesEgress"
         " deliveriesTransit deliveriesToContainer deliveriesFromContainer deliveriesIngressRouteContainer"
         " deliveriesEgressRouteContainer deliveriesIngressInterNetwork deliveriesEgressInterNetwork key"
         " remoteHostRouters transitOutstanding trackedDeliveries priority watch",
     ),
-    _type(
+    _running(
         "router.node",
-        OPERATIONAL,
         "id protocolVersion instance linkState nextHop validOrigins address routerLink cost lastTopoChange index",
     ),
-    _type(
+    _running(
         "connection",
-        OPERATIONAL,
         "adminStatus operStatus protocol container opened active host localSocket dir role meshId isAuthenticated"
         " isEncrypted enableProtocolTrace sasl user ssl sslProto sslCipher sslSsf uptimeSeconds properties"
         " lastDlvSeconds tlsOrdinal groupCorrelationId groupOrdinal reason",
     ),
-    _type(
+    _running(
         "routerMetrics",
-        OPERATIONAL,
         "id version addrCount linkCount nodeCount autoLinkCount connectionCount presettledDeliveries"
         " droppedPresettledDeliveries acceptedDeliveries rejectedDeliveries releasedDeliveries modifiedDeliveries"
         " deliveriesIngress deliveriesEgress deliveriesTransit deliveriesIngressRouteContainer"
@@ -136,10 +110,18 @@ _TYPES = (
     ),
 )
 
-ENTITY_TYPES: dict[str, EntityType] = {entity_type.name: entity_type for entity_type in _TYPES}
+MANAGED_TYPES: dict[str, ManagedType] = {managed.name: managed for managed in _TYPES}
 """The concrete types by their short names, in the order in which a query over all of them lists them."""
 
 BASE_TYPES = (ENTITY, CONFIGURATION, OPERATIONAL)
+
+SECRETS = frozenset(
+    name
+    for configured in entities.ENTITY_TYPES.values()
+    for name, attribute in configured.attributes.items()
+    if attribute.secret
+)
+"""Attributes that no answer holds."""
 
 _ALIASES = {"address": "router.address"}
 """Names that are no type of the reference's schema; the live addresses are what somebody who types this looks for."""
@@ -151,9 +133,9 @@ def resolve_type(name: str) -> str | None:
     if short == SELF_TYPE:
         return MANAGEMENT
     short = _ALIASES.get(short, short)
-    return short if short in ENTITY_TYPES or short in BASE_TYPES or short == MANAGEMENT else None
+    return short if short in MANAGED_TYPES or short in BASE_TYPES or short == MANAGEMENT else None
 
 
-def types_extending(short_name: str) -> list[EntityType]:
+def types_extending(short_name: str) -> list[ManagedType]:
     """The concrete types that are, or extend, a type."""
-    return [entity_type for entity_type in ENTITY_TYPES.values() if entity_type.extends(short_name)]
+    return [managed for managed in MANAGED_TYPES.values() if managed.extends(short_name)]
