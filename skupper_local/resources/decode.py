@@ -9,7 +9,6 @@ silence (reference-engine 2.1).
 from __future__ import annotations
 
 import base64
-import difflib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -101,7 +100,7 @@ def _list_items(node: Node) -> list[Node] | None:
     return None
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class _Reading:
     """One document on its way to a resource, and what was found wrong on it."""
 
@@ -433,6 +432,8 @@ def _why_missing(kind: type[Resource], spec: Mapping) -> str:
 
 
 def _unknown_field(key: str, fields: tuple[FieldSpec, ...]) -> str:
+    import difflib
+
     near = difflib.get_close_matches(key, [known.key for known in fields], n=1)
     meant = f" (did you mean {near[0]}?)" if near else ""
     return f"is not a field of this kind; it is kept and not acted on{meant}"

@@ -11,6 +11,7 @@ that *looks* like a number or a truth value is one unless it is quoted.
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -21,7 +22,7 @@ MAX_DOCUMENTS = 10_000
 MAX_PROBLEMS = 500
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Scalar:
     """A single value. ``plain`` when it stands unquoted and untagged, so that its text decides what it means."""
 
@@ -30,7 +31,7 @@ class Scalar:
     plain: bool = False
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Sequence:
     """A list."""
 
@@ -38,7 +39,7 @@ class Sequence:
     items: list[Node] = field(default_factory=list)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Mapping:
     """A map. The line of each entry is that of its key."""
 
@@ -73,6 +74,7 @@ _INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9_]*|0[0-7_]+|0o[0-7_]+|0x[0-9a-fA-F_]
 _FLOAT = re.compile(
     r"[-+]?(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9][0-9_]*)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
 )
+_SURROGATES = re.compile(r"(?<!\\)((?:\\\\)*)(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})")
 _LONGEST_NUMBER = 64
 _TEXT_TAGS = frozenset(("!", "tag:yaml.org,2002:str"))
 _TAGS = frozenset(
@@ -126,12 +128,19 @@ def read_nodes(text: str | bytes) -> NodeTree:
             problems=[NodeProblem(0, f"{len(text)} bytes", f"must have at most {MAX_BYTES} bytes")]
         )
     if isinstance(text, str):
-        return _Builder().build(text)
+        return _Builder().build(_without_surrogates(text))
     try:
-        return _Builder().build(text.decode("utf-8-sig"))
+        return _Builder().build(_without_surrogates(text.decode("utf-8-sig")))
     except UnicodeDecodeError as error:
         line = text.count(b"\n", 0, error.start) + 1
         return NodeTree(problems=[NodeProblem(line, "", "must be UTF-8 text")])
+
+
+def _without_surrogates(text: str) -> str:
+    """JSON writes a character beyond U+FFFF as two escapes, which YAML does not know."""
+    if "\\u" not in text or text.lstrip()[:1] not in ("{", "["):
+        return text
+    return _SURROGATES.sub(lambda found: found[1] + json.loads(f'"{found[2]}"'), text)
 
 
 class _UnreadableError(Exception):

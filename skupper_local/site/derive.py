@@ -165,7 +165,7 @@ def _certificate_resource(wanted: CertificateWanted, namespace: str) -> OtherRes
     )
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class _Derivation:
     state: SiteState
     facts: SiteFacts

@@ -116,7 +116,7 @@ def place_of(resource: Resource) -> str:
     return f"{resource.origin.source}:{resource.origin.line}" if resource.origin else "another declaration"
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class _Assembly:
     namespace: str
     by_title: dict[tuple[str, str], Resource] = field(default_factory=dict)

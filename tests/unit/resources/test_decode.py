@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -101,17 +102,18 @@ def test_every_kind_we_act_on_is_typed() -> None:
 
 
 def test_json_is_accepted() -> None:
-    document = {
+    document: dict[str, Any] = {
         "apiVersion": "skupper.io/v2alpha1",
         "kind": "Connector",
-        "metadata": {"name": "db", "labels": {"tier": "back \u00e9"}},
+        "metadata": {"name": "db", "annotations": {"note": "é 😀 \\ud83d/ \\"}},
         "spec": {"host": "::1", "port": 5432, "routingKey": "db", "verifyHostname": True},
     }
-    for text in (json.dumps(document), json.dumps(document, indent="\t", ensure_ascii=False)):
+    slashes = json.dumps(document).replace("/", "\\/")
+    for text in (json.dumps(document), json.dumps(document, indent="\t", ensure_ascii=False), slashes):
         connector = decoded_one(text)
         assert isinstance(connector, Connector)
         assert connector.verify_hostname
-        assert connector.metadata.labels == {"tier": "back é"}
+        assert connector.metadata.annotations == document["metadata"]["annotations"]
 
 
 def test_lists_are_expanded_and_empty_documents_skipped() -> None:
