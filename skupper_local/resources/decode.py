@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
+from skupper_local.resources.fields import FieldReader, kept_entries
 from skupper_local.resources.model import (
-    AccessRole,
     Connector,
-    Endpoint,
     Link,
     Metadata,
     OtherResource,
@@ -35,8 +34,8 @@ from skupper_local.resources.nodes import (
     read_nodes,
 )
 from skupper_local.resources.problems import InvalidResourcesError, Origin, Problem, printable, shown
-from skupper_local.resources.rules import data_key_rule, kind_rule, name_rule, object_name_rule, port_rule
-from skupper_local.resources.schema import KINDS, SPEC_FIELDS, FieldSpec, Form
+from skupper_local.resources.rules import data_key_rule, kind_rule, name_rule, object_name_rule
+from skupper_local.resources.schema import KINDS, SPEC_FIELDS, FieldSpec
 
 _METADATA = frozenset(("name", "namespace", "uid", "labels", "annotations"))
 
@@ -70,8 +69,8 @@ def decode_documents(text: str | bytes, source: str) -> Decoded:
     warnings: list[Problem] = []
     resources: list[Resource] = []
     for document in _documents(tree.documents):
-        reading = _Reading(source, document)
-        resource = reading.resource()
+        reading = _DocumentReader(source)
+        resource = reading.resource(document)
         problems.extend(reading.problems)
         warnings.extend(reading.warnings)
         if resource is not None and not reading.problems:
@@ -100,30 +99,10 @@ def _list_items(node: Node) -> list[Node] | None:
     return None
 
 
-@dataclass(eq=False, repr=False)
-class _Reading:
+class _DocumentReader(FieldReader):
     """One document on its way to a resource, and what was found wrong on it."""
 
-    source: str
-    document: Node
-    subject: str = ""
-    problems: list[Problem] = field(default_factory=list)
-    warnings: list[Problem] = field(default_factory=list)
-    lines: dict[str, int] = field(default_factory=dict)
-
-    # What the reader says.
-
-    def wrong(self, node: Node, path: str, rule: str, *, value: object = None) -> None:
-        said = "" if value is None else shown(value)
-        self.problems.append(Problem(self.source, node.line, self.subject, path, said, rule))
-
-    def idle(self, node: Node, path: str, why: str) -> None:
-        self.warnings.append(Problem(self.source, node.line, self.subject, path, "", why))
-
-    # The document.
-
-    def resource(self) -> Resource | None:
-        document = self.document
+    def resource(self, document: Node) -> Resource | None:
         if not isinstance(document, Mapping):
             self.wrong(document, "", "must be a resource: a map with apiVersion, kind and metadata")
             return None
@@ -178,7 +157,7 @@ class _Reading:
             uid=self.optional_text(uid, "metadata.uid", None),
             labels=self.text_map(entries.get("labels"), "metadata.labels"),
             annotations=self.text_map(entries.get("annotations"), "metadata.annotations"),
-            unknown=_kept(node, _METADATA),
+            unknown=kept_entries(node, _METADATA),
         )
 
     def status(self, document: Mapping) -> dict[str, Any]:
@@ -209,7 +188,7 @@ class _Reading:
                 self.idle(node, f"spec.{known.key}", f"is kept and not acted on: {known.idle}")
             if value is not None:
                 values[known.attribute] = value
-        unknown = _kept(spec, frozenset(known.key for known in fields))
+        unknown = kept_entries(spec, frozenset(known.key for known in fields))
         for key in unknown:
             self.idle(spec.entries[key], f"spec.{key}", _unknown_field(key, fields))
         if self.problems:
@@ -217,7 +196,7 @@ class _Reading:
         resource = kind(
             **common,
             **values,
-            unknown=_kept(document, frozenset(("apiVersion", "kind", "metadata", "spec", "status"))),
+            unknown=kept_entries(document, frozenset(("apiVersion", "kind", "metadata", "spec", "status"))),
             unknown_spec=unknown,
         )
         self.whole(resource, spec)
@@ -242,7 +221,7 @@ class _Reading:
             data[key] = node.text.encode()
         known = frozenset(("apiVersion", "kind", "metadata", "status", "type", "data", "stringData"))
         secret_type = self.optional_text(document.entries.get("type"), "type", None)
-        return Secret(**common, type=secret_type, data=data, unknown=_kept(document, known))
+        return Secret(**common, type=secret_type, data=data, unknown=kept_entries(document, known))
 
     def secret_entries(self, document: Mapping, path: str) -> Iterator[tuple[str, Scalar]]:
         """The entries of a Secret, as written; no message ever shows a value."""
@@ -259,171 +238,6 @@ class _Reading:
             elif isinstance(value, Scalar):
                 yield key, value
 
-    # Single values.
-
-    def value(self, known: FieldSpec, node: Node, path: str) -> Any:
-        match known.form:
-            case Form.TEXT:
-                return self.optional_text(node, path, known.rule)
-            case Form.INTEGER:
-                return self.integer(node, path, known.rule)
-            case Form.FLAG:
-                return self.flag(node, path)
-            case Form.TEXT_MAP:
-                return self.text_map(node, path)
-            case Form.TEXT_LIST:
-                return self.text_list(node, path, known.rule)
-            case Form.ENDPOINTS:
-                return self.endpoints(node, path)
-            case Form.ROLES:
-                return self.roles(node, path)
-
-    def optional_text(self, node: Node | None, path: str, rule: Callable[[str], str] | None) -> str:
-        """Text, or ``""`` when the field is absent, null or empty."""
-        if node is None or (isinstance(node, Scalar) and meaning(node) in (None, "")):
-            return ""
-        return self.text(node, path, rule) or ""
-
-    def text(self, node: Node, path: str, rule: Callable[[str], str] | None) -> str | None:
-        if not isinstance(node, Scalar):
-            self.wrong(node, path, "must be text")
-            return None
-        value = meaning(node)
-        if not isinstance(value, str):
-            self.wrong(
-                node, path, "must be text; put it in quotes", value=node.text if value is not None else None
-            )
-            return None
-        broken = rule(value) if rule else ""
-        if broken:
-            self.wrong(node, path, broken, value=value)
-            return None
-        return value
-
-    def integer(self, node: Node, path: str, rule: Callable[[int], str] | None) -> int | None:
-        value = meaning(node) if isinstance(node, Scalar) else node
-        if value is None:
-            return None
-        if isinstance(value, bool) or not isinstance(value, int):
-            quoted = isinstance(node, Scalar) and not node.plain and node.text.isdecimal()
-            rule_text = "must be a whole number; leave out the quotes" if quoted else "must be a whole number"
-            self.wrong(node, path, rule_text, value=node.text if isinstance(node, Scalar) else None)
-            return None
-        broken = rule(value) if rule else ""
-        if broken:
-            self.wrong(node, path, broken, value=value)
-            return None
-        return value
-
-    def flag(self, node: Node, path: str) -> bool | None:
-        value = meaning(node) if isinstance(node, Scalar) else node
-        if value is None or isinstance(value, bool):
-            return value
-        self.wrong(node, path, "must be true or false", value=node.text if isinstance(node, Scalar) else None)
-        return None
-
-    def text_map(self, node: Node | None, path: str) -> dict[str, str]:
-        if node is None or (isinstance(node, Scalar) and meaning(node) is None):
-            return {}
-        if not isinstance(node, Mapping):
-            self.wrong(node, path, "must be a map of text to text")
-            return {}
-        read: dict[str, str] = {}
-        for key, value in node.entries.items():
-            if isinstance(value, Scalar) and meaning(value) is None:
-                read[key] = ""
-                continue
-            text = self.text(value, f"{path}.{key}", None)
-            if text is not None:
-                read[key] = text
-        return read
-
-    def items(self, node: Node, path: str) -> list[Node]:
-        if isinstance(node, Sequence):
-            self.lines.update((f"{path}[{index}]", item.line) for index, item in enumerate(node.items))
-            return node.items
-        if not (isinstance(node, Scalar) and meaning(node) is None):
-            self.wrong(node, path, "must be a list")
-        return []
-
-    def text_list(self, node: Node, path: str, rule: Callable[[str], str] | None) -> tuple[str, ...]:
-        read = (
-            self.text(item, f"{path}[{index}]", rule) for index, item in enumerate(self.items(node, path))
-        )
-        return tuple(text for text in read if text is not None)
-
-    def endpoints(self, node: Node, path: str) -> tuple[Endpoint, ...]:
-        read: list[Endpoint] = []
-        for index, item in enumerate(self.items(node, path)):
-            place = f"{path}[{index}]"
-            if not isinstance(item, Mapping):
-                self.wrong(item, place, "must be a map with name, host and port")
-                continue
-            read.append(
-                Endpoint(
-                    name=self.required_part(item, place, "name", None),
-                    host=self.required_part(item, place, "host", _endpoint_host_rule),
-                    port=self.endpoint_port(item, place),
-                    group=self.optional_text(item.entries.get("group"), f"{place}.group", None),
-                    unknown=_kept(item, frozenset(("name", "host", "port", "group"))),
-                )
-            )
-        return tuple(read)
-
-    def required_part(self, parent: Mapping, place: str, key: str, rule: Callable[[str], str] | None) -> str:
-        node = parent.entries.get(key)
-        value = self.optional_text(node, f"{place}.{key}", rule)
-        if not value and not self.has_problem(f"{place}.{key}"):
-            self.wrong(node or parent, f"{place}.{key}", "is missing")
-        return value
-
-    def endpoint_port(self, parent: Mapping, place: str) -> int:
-        """Endpoint ports are text in YAML (reference-engine, appendix A); a number is understood as well."""
-        node = parent.entries.get("port")
-        path = f"{place}.port"
-        if node is None:
-            self.wrong(parent, path, "is missing")
-            return 0
-        text = node.text if isinstance(node, Scalar) else ""
-        port = int(text) if text.isascii() and text.isdecimal() and len(text) <= 5 else 0
-        if port_rule(port):
-            self.wrong(node, path, port_rule(port), value=text)
-        return port
-
-    def roles(self, node: Node, path: str) -> tuple[AccessRole, ...]:
-        read: list[AccessRole] = []
-        for index, item in enumerate(self.items(node, path)):
-            place = f"{path}[{index}]"
-            if not isinstance(item, Mapping):
-                self.wrong(item, place, "must be a map with name and port")
-                continue
-            port = item.entries.get("port")
-            read.append(
-                AccessRole(
-                    name=self.required_part(item, place, "name", None),
-                    port=(self.integer(port, f"{place}.port", _role_port_rule) or 0) if port else 0,
-                    unknown=_kept(item, frozenset(("name", "port"))),
-                )
-            )
-        return tuple(read)
-
-    # Bookkeeping.
-
-    def note_lines(self, path: str, node: Mapping) -> None:
-        self.lines[path] = node.line
-        self.lines.update((f"{path}.{key}", value.line) for key, value in node.entries.items())
-
-    def has_problem(self, path: str) -> bool:
-        return any(problem.field.startswith(path) for problem in self.problems)
-
-
-def _kept(node: Mapping, known: frozenset[str]) -> dict[str, Any]:
-    """The entries that the type does not know. A null says nothing and is left out, as Kubernetes does."""
-    if node.entries.keys() <= known:
-        return {}
-    values = ((key, plain_value(value)) for key, value in node.entries.items() if key not in known)
-    return {key: value for key, value in values if value is not None}
-
 
 def _why_missing(kind: type[Resource], spec: Mapping) -> str:
     if kind is Connector and "selector" in spec.entries:
@@ -437,19 +251,3 @@ def _unknown_field(key: str, fields: tuple[FieldSpec, ...]) -> str:
     near = difflib.get_close_matches(key, [known.key for known in fields], n=1)
     meant = f" (did you mean {near[0]}?)" if near else ""
     return f"is not a field of this kind; it is kept and not acted on{meant}"
-
-
-def _endpoint_host_rule(host: str) -> str:
-    """Hosts of links come from other sites, Kubernetes among them: any host name, whatever its case."""
-    if (
-        len(host) <= 253
-        and host.isascii()
-        and host.isprintable()
-        and not any(letter in host for letter in " /\\\"'@")
-    ):
-        return ""
-    return "must be an IP address or a host name"
-
-
-def _role_port_rule(port: int) -> str:
-    return "" if port == 0 else port_rule(port)

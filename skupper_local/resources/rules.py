@@ -95,3 +95,20 @@ def data_key_rule(key: str) -> str:
     if _DATA_KEY.fullmatch(key) and key != "." and not key.startswith(".."):
         return ""
     return "must be a file name of letters, digits, '-', '_' and '.'"
+
+
+def endpoint_host_rule(host: str) -> str:
+    """Hosts of links come from other sites, Kubernetes among them: any host name, whatever its case."""
+    if (
+        len(host) <= 253
+        and host.isascii()
+        and host.isprintable()
+        and not any(letter in host for letter in " /\\\"'@")
+    ):
+        return ""
+    return "must be an IP address or a host name"
+
+
+def role_port_rule(port: int) -> str:
+    """A port of an access role; 0 stands for the role's usual port."""
+    return "" if port == 0 else port_rule(port)

@@ -347,6 +347,24 @@ def test_messages_hold_neither_control_characters_nor_long_values() -> None:
     assert len(str(problem)) < 250
 
 
+def test_a_key_of_a_map_is_as_harmless_in_a_message_as_a_value() -> None:
+    text = LISTENER.replace("name: backend", 'name: backend\n  labels: {"\\e[31m\\n' + "x" * 500 + '": 1}')
+    (problem,) = decode_documents(text, "file.yaml").problems
+    assert problem.rule == "must be text; put it in quotes"
+    assert str(problem).isprintable()
+    assert len(str(problem)) < 300
+
+
+def test_the_pure_python_parser_stands_in_for_the_fast_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    import yaml
+
+    fast = decode_documents(LISTENER + "  port: 1\n", "file.yaml")
+    monkeypatch.delattr(yaml, "CSafeLoader", raising=False)
+    assert decode_documents(LISTENER + "  port: 1\n", "file.yaml") == fast
+    assert decode_documents(LISTENER, "file.yaml").require()
+    assert decode_documents("[" * 100_000, "file.yaml").problems
+
+
 def test_secrets_never_appear_in_messages_or_repr() -> None:
     text = "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata: {tls.key: 'hunter2!', ../x: aGk=, n: [hunter2]}\n"
     decoded = decode_documents(text, "file.yaml")
