@@ -71,7 +71,6 @@ _TCP_COUNTERS = "connectionsOpened connectionsClosed bytesIn bytesOut"
 
 _TYPES = (
     _configured(entities.ROUTER, "version hostName"),
-    ManagedType("network", CONFIGURATION, ("networkId", "tenantId")),
     _configured(entities.SITE),
     _configured(entities.SSL_PROFILE),
     _configured(entities.PROXY_PROFILE),
@@ -97,16 +96,7 @@ _TYPES = (
         "connection",
         "adminStatus operStatus protocol container opened active host localSocket dir role meshId isAuthenticated"
         " isEncrypted enableProtocolTrace sasl user ssl sslProto sslCipher sslSsf uptimeSeconds properties"
-        " lastDlvSeconds tlsOrdinal groupCorrelationId groupOrdinal reason",
-    ),
-    _running(
-        "routerMetrics",
-        "id version addrCount linkCount nodeCount autoLinkCount connectionCount presettledDeliveries"
-        " droppedPresettledDeliveries acceptedDeliveries rejectedDeliveries releasedDeliveries modifiedDeliveries"
-        " deliveriesIngress deliveriesEgress deliveriesTransit deliveriesIngressRouteContainer"
-        " deliveriesEgressRouteContainer deliveriesIngressInterNetwork deliveriesEgressInterNetwork"
-        " residentMemoryUsage memoryUsage uptimeSeconds deliveriesStuck deliveriesDelayed10Sec"
-        " deliveriesDelayed1Sec connectionCounters",
+        " lastDlvSeconds tlsOrdinal groupCorrelationId groupOrdinal reason sslProfile link",
     ),
 )
 
