@@ -268,6 +268,10 @@ class RoutingEngine:
             last_topology_change=self._topology_changed_at,
         )
 
+    def remote_keys(self) -> Set[str]:
+        """Every address key that a reachable remote router announced. A live set: do not keep it."""
+        return self._remote.reachable_keys()
+
     def rejected_messages(self) -> int:
         """How many control messages were refused since the start."""
         return self._rejected

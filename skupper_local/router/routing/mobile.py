@@ -78,6 +78,10 @@ class RemoteAddresses:
         """The reachable routers that announced the address."""
         return self._reachable_holders.get(key, _NOBODY)
 
+    def reachable_keys(self) -> Set[str]:
+        """The keys that some reachable router announced."""
+        return self._reachable_holders.keys()
+
     def has_destination(self, key: str) -> bool:
         """Whether any router announced the address, reachable or not."""
         return key in self._holders

@@ -1,0 +1,201 @@
+"""Listeners: where other routers and management clients connect to us."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from typing import TYPE_CHECKING
+
+from skupper_local.router.configuration import ListenerSettings
+
+from skupper_local.router.handshake import HANDSHAKE_TIMEOUT, certificate_user, prepare, start_peer, tls_over
+from skupper_local.router.peer import Peer, PeerFacts
+
+if TYPE_CHECKING:
+    from skupper_local.amqp.performatives import AmqpError
+    from skupper_local.router.router import Router
+
+BIND_RETRY = 2.0
+MAX_HANDSHAKES = 256
+"""Connections that may be between ``accept`` and ``open`` at once; more are closed at once."""
+MAX_CONNECTIONS = 4096
+ACCEPTS_PER_TURN = 64
+ACCEPT_PAUSE = 0.1
+EDGE_REASON = "edge connections are not supported by the embedded router yet"
+
+
+class Acceptor:
+    """One ``listener``. ``message`` says why it is down, or is empty."""
+
+    def __init__(self, router: Router, settings: ListenerSettings) -> None:
+        self.settings = settings
+        self.message = ""
+        self.peers: set[Peer] = set()
+        self._router = router
+        self._sockets: list[socket.socket] = []
+        self._handshakes = 0
+        self._retry: asyncio.TimerHandle | None = None
+
+    @property
+    def is_up(self) -> bool:
+        """Whether the socket is open."""
+        return bool(self._sockets)
+
+    def start(self) -> None:
+        """Bind, or say why not and try again every ``BIND_RETRY`` seconds."""
+        self._retry = None
+        settings, router = self.settings, self._router
+        if settings.role == "edge":
+            self.message = EDGE_REASON
+            return
+        try:
+            self._sockets = _listen(settings.host, settings.port)
+        except OSError as error:
+            message = f"cannot listen on {settings.host or '*'}:{settings.port}: {error.strerror or error}"
+            if message != self.message:
+                router.log.error(f"listener {settings.name}: {message}")
+            self.message = message
+            self._retry = router.loop.call_later(BIND_RETRY, self.start)
+            return
+        self.message = ""
+        for sock in self._sockets:
+            router.loop.add_reader(sock.fileno(), self._accept, sock)
+
+    def close(self) -> None:
+        """Accept no more; open connections go on."""
+        if self._retry is not None:
+            self._retry.cancel()
+        for sock in self._sockets:
+            self._router.loop.remove_reader(sock.fileno())
+            sock.close()
+        self._sockets = []
+
+    def _accept(self, listening: socket.socket) -> None:
+        for _ in range(ACCEPTS_PER_TURN):
+            try:
+                sock, address = listening.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError as error:
+                loop = self._router.loop
+                self._router.log.error(f"listener {self.settings.name}: {error.strerror}")
+                loop.remove_reader(listening.fileno())
+                loop.call_later(ACCEPT_PAUSE, self._resume, listening)
+                return
+            if self._handshakes >= MAX_HANDSHAKES or len(self.peers) >= MAX_CONNECTIONS:
+                sock.close()
+                continue
+            prepare(sock)
+            self._handshakes += 1
+            self._router.spawn(self._set_up(sock, f"{address[0]}:{address[1]}"))
+
+    def _resume(self, listening: socket.socket) -> None:
+        if listening in self._sockets:
+            self._router.loop.add_reader(listening.fileno(), self._accept, listening)
+
+    async def _set_up(self, sock: socket.socket, address: str) -> None:
+        try:
+            await self._handshake(sock, address)
+        except (OSError, TimeoutError) as error:
+            sock.close()
+            self._router.log.info(
+                f"listener {self.settings.name}: connection from {address}: {tls_reason(error)}"
+            )
+        except asyncio.CancelledError:
+            sock.close()
+        finally:
+            self._handshakes -= 1
+
+    async def _handshake(self, sock: socket.socket, address: str) -> None:
+        settings, router = self.settings, self._router
+        user = version = cipher = None
+        mechanisms = settings.sasl_mechanisms or ("ANONYMOUS",)
+        if settings.ssl_profile is not None:
+            context = router.tls.server(
+                settings.ssl_profile,
+                require_client_certificate=settings.authenticate_peer or "EXTERNAL" in mechanisms,
+            )
+            async with asyncio.timeout(HANDSHAKE_TIMEOUT):
+                tls = await tls_over(router.loop, sock, context, server=True)
+            sock = tls
+            user = certificate_user(tls)
+            version = tls.version()
+            cipher = (tls.cipher() or ("", "", 0))[0]
+        if user is None:
+            mechanisms = tuple(name for name in mechanisms if name != "EXTERNAL")
+        if settings.authenticate_peer:
+            mechanisms = tuple(name for name in mechanisms if name != "ANONYMOUS")
+        facts = PeerFacts(
+            name=settings.name,
+            host=address,
+            incoming=True,
+            role=settings.role,
+            tls_version=version,
+            tls_cipher=cipher,
+            user=user,
+            ssl_profile=settings.ssl_profile,
+            opened_at=router.loop.time(),
+        )
+        peer = start_peer(
+            router,
+            sock,
+            facts,
+            mechanisms=mechanisms,
+            sasl_required=settings.authenticate_peer,
+            cost=settings.cost,
+            idle_timeout=float(settings.idle_timeout_seconds),
+            frame_size=settings.max_frame_size,
+            hostname=None,
+            on_closed=self._peer_closed,
+        )
+        self.peers.add(peer)
+
+    def _peer_closed(self, peer: Peer, error: AmqpError | None) -> None:
+        self.peers.discard(peer)
+
+
+def _listen(host: str, port: int) -> list[socket.socket]:
+    """Listening sockets on every address of ``host`` (all interfaces when it is empty)."""
+    sockets: list[socket.socket] = []
+    seen = set()
+    try:
+        for family, kind, protocol, _, address in socket.getaddrinfo(
+            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        ):
+            if (family, address) in seen:
+                continue
+            seen.add((family, address))
+            try:
+                sock = socket.socket(family, kind, protocol)
+            except OSError:
+                if sockets or not host:
+                    continue  # a machine without IPv6
+                raise
+            sockets.append(sock)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            sock.setblocking(False)
+            sock.bind(address)
+            sock.listen(256)
+    except OSError:
+        for sock in sockets:
+            sock.close()
+        raise
+    return sockets
+
+
+def tls_reason(error: BaseException) -> str:
+    """Why a connection could not be set up, in words for a log or a status."""
+    if isinstance(error, TimeoutError) and not error.args:
+        return "no answer in time"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"certificate verification failed: {error.verify_message}"
+    if isinstance(error, ssl.SSLError):
+        return f"TLS: {(error.reason or str(error)).replace('_', ' ').lower()}"
+    if isinstance(error, socket.gaierror):
+        return f"name resolution failed: {error.strerror}"
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    return str(error)

@@ -1,0 +1,177 @@
+"""Connectors: the links this router dials, and dials again when they break."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import socket
+from typing import TYPE_CHECKING
+
+from skupper_local.router.configuration import ConnectorSettings
+from skupper_local.tls import verify_peer_name
+
+from skupper_local.router.acceptor import tls_reason
+from skupper_local.router.handshake import HANDSHAKE_TIMEOUT, certificate_user, prepare, start_peer, tls_over
+from skupper_local.router.peer import Peer, PeerFacts
+
+if TYPE_CHECKING:
+    from skupper_local.amqp.performatives import AmqpError
+    from skupper_local.router.router import Router
+
+FIRST_DELAY = 0.2
+LONGEST_DELAY = 5.0
+CONNECT_TIMEOUT = 10.0
+STABLE_AFTER = 10.0
+"""Seconds a connection must have lasted for the next attempt to follow quickly."""
+
+MAX_FAILOVER = 8
+
+CONNECTING, SUCCESS, FAILED = "CONNECTING", "SUCCESS", "FAILED"
+
+
+class Dialer:
+    """One ``connector``. ``status`` and ``message`` are what management shows of it."""
+
+    def __init__(self, router: Router, settings: ConnectorSettings) -> None:
+        self.settings = settings
+        self.status = CONNECTING
+        self.message = "not connected yet"
+        self.peer: Peer | None = None
+        self._router = router
+        self._task: asyncio.Task[None] | None = None
+        self._error: AmqpError | None = None
+        self._failover: list[tuple[str, int]] = []
+
+    def start(self) -> None:
+        """Dial until ``close``."""
+        self._task = self._router.spawn(self._run())
+
+    def close(self) -> None:
+        """Dial no more; the connection goes on."""
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _run(self) -> None:
+        delay = FIRST_DELAY
+        loop = self._router.loop
+        while True:
+            lasted = 0.0
+            for endpoint in await self._endpoints():
+                started = loop.time()
+                if await self._connection(endpoint):
+                    lasted = loop.time() - started
+                    break
+            delay = FIRST_DELAY if lasted > STABLE_AFTER else min(delay * 2, LONGEST_DELAY)
+            # Jitter: many routers that lost the same neighbour must not come back in step.
+            await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311
+
+    async def _endpoints(self) -> list[tuple[int, int, int, tuple[str, int]]]:
+        """Every address to try, in turn: those of the host, then those the peer named for when it is gone."""
+        found: list[tuple[int, int, int, tuple[str, int]]] = []
+        for host, port in [(self.settings.host, self.settings.port), *self._failover]:
+            try:
+                found += await self._router.resolve(host, port)
+            except OSError as error:
+                self._fail(tls_reason(error))
+        return found
+
+    async def _connection(self, endpoint: tuple[int, int, int, tuple[str, int]]) -> bool:
+        """One attempt, and the life of the connection if it succeeds. Returns whether it ever opened."""
+        settings, router = self.settings, self._router
+        family, kind, protocol, address = endpoint
+        sock: socket.socket | None = None
+        try:
+            user = version = cipher = None
+            sock = socket.socket(family, kind, protocol)
+            prepare(sock)
+            async with asyncio.timeout(CONNECT_TIMEOUT):
+                await router.loop.sock_connect(sock, address)
+            mechanisms = settings.sasl_mechanisms
+            if settings.ssl_profile is not None:
+                context = router.tls.client(settings.ssl_profile)
+                async with asyncio.timeout(HANDSHAKE_TIMEOUT):
+                    tls = await tls_over(router.loop, sock, context, server=False, host=settings.host)
+                sock = tls
+                if settings.verify_hostname:
+                    verify_peer_name(tls.getpeercert() or {}, settings.host)
+                user = certificate_user(tls)
+                version = tls.version()
+                cipher = (tls.cipher() or ("", "", 0))[0]
+                mechanisms = mechanisms or ("EXTERNAL", "ANONYMOUS")
+        except (OSError, TimeoutError, ValueError) as error:
+            if sock is not None:
+                sock.close()
+            self._fail(tls_reason(error))
+            return False
+        except BaseException:
+            if sock is not None:
+                sock.close()
+            raise
+        closed: asyncio.Future[None] = router.loop.create_future()
+        self._error = None
+
+        def on_closed(peer: Peer, error: AmqpError | None) -> None:
+            self._error = error
+            if not closed.done():
+                closed.set_result(None)
+
+        facts = PeerFacts(
+            name=settings.name,
+            host=f"{settings.host}:{settings.port}",
+            incoming=False,
+            role=settings.role,
+            tls_version=version,
+            tls_cipher=cipher,
+            user=user,
+            ssl_profile=settings.ssl_profile,
+            opened_at=router.loop.time(),
+        )
+        self.peer = peer = start_peer(
+            router,
+            sock,
+            facts,
+            mechanisms=mechanisms or ("ANONYMOUS",),
+            sasl_required=False,
+            cost=settings.cost,
+            idle_timeout=float(settings.idle_timeout_seconds),
+            frame_size=settings.max_frame_size,
+            hostname=settings.host,
+            on_closed=on_closed,
+        )
+        try:
+            await closed
+        finally:
+            self.peer = None
+        opened = peer.remote is not None
+        self._fail(str(self._error) if self._error is not None else "the connection was closed")
+        return opened
+
+    def opened(self) -> None:
+        """The peer answered with ``open``; it may name other places where it can be reached."""
+        remote = self.peer.remote if self.peer else None
+        self._failover = _failover((remote.properties or {}) if remote else {})
+        self.status = SUCCESS
+        self.message = f"Connection opened: role={self.settings.role} container={self.peer.container if self.peer else ''}"
+        self._router.log.info(
+            f"connector {self.settings.name}: connected to {self.settings.host}:{self.settings.port}"
+        )
+
+    def _fail(self, message: str) -> None:
+        if self.status != FAILED or message != self.message:
+            self._router.log.warning(
+                f"connector {self.settings.name}: {self.settings.host}:{self.settings.port}: {message}"
+            )
+        self.status = FAILED
+        self.message = message
+
+
+def _failover(properties: dict[object, object]) -> list[tuple[str, int]]:
+    """The addresses of ``failover-server-list``: maps with ``network-host`` and ``port``."""
+    servers = properties.get("failover-server-list")
+    found: list[tuple[str, int]] = []
+    for server in servers[:MAX_FAILOVER] if isinstance(servers, list) else []:
+        if isinstance(server, dict):
+            host, port = server.get("network-host"), str(server.get("port", ""))
+            if isinstance(host, str) and port.isdigit() and 0 < int(port) < 65536:
+                found.append((host, int(port)))
+    return found

@@ -1,0 +1,144 @@
+"""From a TCP connection to an AMQP connection that runs: TLS, the settings of each role, the time limits."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import ssl
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from skupper_local import __version__
+from skupper_local.amqp.connection import Connection, ConnectionSettings
+from skupper_local.amqp.transport import AmqpTransport
+from skupper_local.amqp.types import Symbol
+from skupper_local.router.client_peer import ClientPeer
+from skupper_local.router.peer import ROLE_NORMAL, Peer, PeerFacts, RouterPeer
+
+if TYPE_CHECKING:
+    from skupper_local.router.router import Router
+
+HANDSHAKE_TIMEOUT = 10.0
+"""Seconds from the TCP connection to the peer's ``open``."""
+
+FRAME_SIZE = 65_536
+"""Larger than the reference's 16 KiB: between two routers of ours a frame costs the same whatever its size."""
+
+ROUTER_WINDOW = 8192
+CLIENT_WINDOW = 512
+PRODUCT = "skupper-local-router"
+
+
+def prepare(sock: socket.socket) -> None:
+    """Options of every AMQP socket."""
+    sock.setblocking(False)
+    with contextlib.suppress(OSError):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+async def tls_over(
+    loop: asyncio.AbstractEventLoop,
+    sock: socket.socket,
+    context: ssl.SSLContext,
+    *,
+    server: bool,
+    host: str | None = None,
+) -> ssl.SSLSocket:
+    """Wrap a connected socket and do the TLS handshake. Raises ``OSError``; the socket is closed then."""
+    tls = context.wrap_socket(sock, server_side=server, do_handshake_on_connect=False, server_hostname=host)
+    fd = tls.fileno()
+    try:
+        while True:
+            ready: asyncio.Future[None] = loop.create_future()
+
+            def wake(ready: asyncio.Future[None] = ready) -> None:
+                if not ready.done():
+                    ready.set_result(None)
+
+            try:
+                tls.do_handshake()
+                return tls
+            except ssl.SSLWantReadError:
+                loop.add_reader(fd, wake)
+            except ssl.SSLWantWriteError:
+                loop.add_writer(fd, wake)
+            try:
+                await ready
+            finally:
+                loop.remove_reader(fd)
+                loop.remove_writer(fd)
+    except BaseException:
+        tls.close()
+        raise
+
+
+def certificate_user(tls: ssl.SSLSocket) -> str | None:
+    """The subject of the verified certificate of the other side, as text; ``None`` without one."""
+    certificate: dict[str, Any] | None = tls.getpeercert()
+    if not certificate:
+        return None
+    parts = [f"{key}={value}" for names in certificate.get("subject", ()) for key, value in names]
+    return ",".join(reversed(parts)) or "(no subject)"
+
+
+def start_peer(
+    router: Router,
+    sock: socket.socket,
+    facts: PeerFacts,
+    *,
+    mechanisms: tuple[str, ...],
+    sasl_required: bool,
+    cost: int,
+    idle_timeout: float,
+    frame_size: int | None,
+    hostname: str | None,
+    on_closed: Callable[[Peer, Any], None] | None = None,
+) -> Peer:
+    """Run AMQP on a connected socket. The peer is given up if its ``open`` does not come in time."""
+    number = router.next_number()
+    client = facts.role == ROLE_NORMAL
+    connection = Connection(
+        ConnectionSettings(
+            container_id=router.router_id,
+            server=facts.incoming,
+            hostname=hostname,
+            max_frame_size=frame_size or FRAME_SIZE,
+            idle_timeout=idle_timeout,
+            offered_capabilities=("ANONYMOUS-RELAY", "qd.streaming-links"),
+            properties=open_properties(number, facts.role, cost),
+            sasl_mechanisms=mechanisms,
+            sasl_required=sasl_required,
+            incoming_window=CLIENT_WINDOW if client else ROUTER_WINDOW,
+            max_sessions=16 if client else 512,
+            max_links=64 if client else 65_536,
+            max_unsettled=1024 if client else 65_536,
+        )
+    )
+    kind = ClientPeer if client else RouterPeer
+    peer = kind(router, connection, facts, number)
+    peer.on_closed = on_closed
+    peer.transport = AmqpTransport(router.loop, sock, connection, peer.handle)
+    router.peer_started(peer)
+    peer.transport.start()
+
+    def give_up() -> None:
+        if peer.remote is None:
+            peer.transport.abort("no AMQP open came in time")
+
+    router.loop.call_later(HANDSHAKE_TIMEOUT, give_up)
+    return peer
+
+
+def open_properties(number: int, role: str, cost: int) -> dict[Any, Any]:
+    """The properties of our ``open`` (router-protocol 1)."""
+    properties: dict[Any, Any] = {
+        Symbol("product"): PRODUCT,
+        Symbol("version"): __version__,
+        Symbol("qd.conn-id"): number,
+    }
+    if cost > 1:
+        properties[Symbol("qd.inter-router-cost")] = cost
+    if role != ROLE_NORMAL:
+        properties[Symbol("qd.annotations-version")] = 2
+    return properties

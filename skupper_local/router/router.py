@@ -1,0 +1,359 @@
+"""The embedded router: everything it is made of, wired together.
+
+One asyncio loop, one thread. Sockets belong to the acceptors, dialers and TCP endpoints; their bytes become events of peers;
+the forwarder decides where deliveries go; the routing engine (pure) knows the network and is told the time here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import itertools
+import logging
+import os
+import secrets
+import socket
+import string
+import time
+from collections.abc import Coroutine
+from typing import Any
+
+from skupper_local.router.configuration import RouterConfiguration
+
+from skupper_local.router.acceptor import Acceptor
+from skupper_local.router.addresses import AddressKind, parse_address
+from skupper_local.router.client_peer import ClientPeer
+from skupper_local.router.dialer import Dialer
+from skupper_local.router.forwarding import Forwarder
+from skupper_local.router.http_listener import HttpListener, start_http
+from skupper_local.router.live_entities import LiveEntities
+from skupper_local.router.management_agent import ManagementAgent
+from skupper_local.router.message_head import Annotations, MessageHead, encode_message
+from skupper_local.router.peer import ROLE_INTER_ROUTER, MessageLink, Peer, RouterPeer
+from skupper_local.router.routing import (
+    NeighbourLost,
+    NeighbourUp,
+    RemoteAddressesChanged,
+    RouterRestarted,
+    RoutesChanged,
+    RoutingEngine,
+    RoutingTimers,
+    SendControl,
+    Warning,  # noqa: A004
+)
+from skupper_local.router.routing.control_messages import encode_control
+from skupper_local.router.services import Services
+from skupper_local.router.tcp_endpoints import TcpConnectorEndpoint, TcpListenerEndpoint
+from skupper_local.router.tcp_flow import TcpFlow
+from skupper_local.router.tls_profiles import TlsProfiles
+
+TREATMENT_BALANCED = 3
+DRAIN_SECONDS = 3.0
+"""How long open connections may go on after SIGTERM before they are reset."""
+CLOSE_SECONDS = 1.0
+"""How long orderly AMQP closes may take after that."""
+RESOLVED_FOR = 5.0
+HOUSEKEEPING_SECONDS = 10.0
+REPLY_ALPHABET = string.ascii_letters + string.digits
+
+Endpoint = tuple[int, int, int, Any]
+
+
+class Router:
+    """One interior router."""
+
+    def __init__(self, configuration: RouterConfiguration, log: logging.Logger) -> None:
+        self.configuration = configuration
+        self.log = log
+        self.loop = asyncio.get_running_loop()
+        self.started_at = time.time()
+        self.router_id = configuration.router.id
+        self.trace_id = f"0/{self.router_id}"
+        self.draining = False
+        self.routing = RoutingEngine(
+            self.router_id,
+            int(self.started_at),
+            RoutingTimers(
+                hello_interval=configuration.router.hello_interval,
+                hello_max_age=configuration.router.hello_max_age,
+            ),
+        )
+        self.tls = TlsProfiles(configuration.ssl_profiles)
+        self.services = Services()
+        self.forwarder = Forwarder(self)
+        self.dirty_flows: set[TcpFlow] = set()
+        self.replies: dict[str, TcpFlow] = {}
+        self.client_replies: dict[str, MessageLink] = {}
+        self.peers: dict[int, Peer] = {}
+        self.entities = LiveEntities(self)
+        self.agent = ManagementAgent(self.entities)
+        self.acceptors = [Acceptor(self, item) for item in configuration.listeners if not item.http]
+        self.dialers = [Dialer(self, item) for item in configuration.connectors]
+        self.tcp_connectors: list[TcpConnectorEndpoint] = []
+        self.tcp_listeners: list[TcpListenerEndpoint] = []
+        self.http_listeners: list[HttpListener] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._numbers = itertools.count(1)
+        self._flow_numbers = itertools.count(1)
+        self._flow_prefix = "".join(secrets.choice(REPLY_ALPHABET) for _ in range(5))
+        self._reply_numbers = itertools.count(1)
+        self._reply_prefix = "".join(secrets.choice(REPLY_ALPHABET) for _ in range(12))
+        self._routing_timer: asyncio.TimerHandle | None = None
+        self._resolved: dict[tuple[str, int], tuple[float, list[Endpoint]]] = {}
+        self._make_endpoints()
+
+    def _make_endpoints(self) -> None:
+        for connector in self.configuration.tcp_connectors:
+            endpoint = TcpConnectorEndpoint(self, connector)
+            self.tcp_connectors.append(endpoint)
+            self.services.get(connector.address).connectors.append(endpoint)
+        for listener in self.configuration.tcp_listeners:
+            self.tcp_listeners.append(TcpListenerEndpoint(self, listener))
+
+    # ------------------------------------------------------------------ life
+
+    async def start(self) -> None:
+        """Open listeners and links."""
+        now = self.loop.time()
+        for address in sorted({item.settings.address for item in self.tcp_connectors}):
+            self.routing.add_local_address("M" + address, TREATMENT_BALANCED, now)
+        for acceptor in self.acceptors:
+            acceptor.start()
+        for listener in self.tcp_listeners:
+            listener.update()
+        for dialer in self.dialers:
+            dialer.start()
+        for item in self.configuration.listeners:
+            if item.http:
+                self.http_listeners.append(await start_http(self, item))
+        self.routing.tick(now)
+        self.routing_changed()
+        self.loop.call_later(HOUSEKEEPING_SECONDS, self._housekeeping)
+
+    async def stop(self) -> None:
+        """Drain and close; takes at most ``DRAIN_SECONDS + CLOSE_SECONDS``.
+
+        New connections are refused and our services withdrawn at once; open connections may end by themselves for
+        ``DRAIN_SECONDS``, then they are reset; links are closed in order.
+        """
+        self.draining = True
+        for listener in self.tcp_listeners:
+            listener.close()
+        for acceptor in self.acceptors:
+            acceptor.close()
+        now = self.loop.time()
+        for address in {item.settings.address for item in self.tcp_connectors}:
+            self.routing.remove_local_address("M" + address, now)
+        self.routing_changed()
+        deadline = now + DRAIN_SECONDS
+        while self.loop.time() < deadline and any(item.flows for item in self._endpoints()):
+            await asyncio.sleep(0.02)
+        for endpoint in self._endpoints():
+            endpoint.abort_all()
+        for dialer in self.dialers:
+            dialer.close()
+        await asyncio.sleep(0)
+        for peer in list(self.peers.values()):
+            peer.connection.close()
+            peer.transport.dispatch()
+        deadline = self.loop.time() + CLOSE_SECONDS
+        while self.peers and self.loop.time() < deadline:
+            await asyncio.sleep(0.005)
+        for task in list(self._tasks):
+            task.cancel()
+
+    def reload_certificates(self) -> None:
+        """Read every certificate file again; connections made from now on use them."""
+        problems = self.tls.reload()
+        for problem in problems:
+            self.log.error(f"certificates kept as they were: {problem}")
+        for connector in self.tcp_connectors:
+            connector.refresh_tls()
+        for listener in self.tcp_listeners:
+            listener.refresh_tls()
+        self.log.info("certificates read again")
+
+    def _endpoints(self) -> list[TcpListenerEndpoint | TcpConnectorEndpoint]:
+        return [*self.tcp_listeners, *self.tcp_connectors]
+
+    def _housekeeping(self) -> None:
+        for peer in self.peers.values():
+            if isinstance(peer, RouterPeer) and peer.is_open:
+                peer.stream_links.trim()
+        self._resolved.clear()
+        self.loop.call_later(HOUSEKEEPING_SECONDS, self._housekeeping)
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run a task; what it raises is logged, never lost."""
+        task = self.loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._task_done)
+        return task
+
+    def _task_done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            self.log.error("an internal task failed", exc_info=task.exception())
+
+    # ------------------------------------------------------------------ routing
+
+    def routing_changed(self) -> None:
+        """Carry out what the routing engine wants; called after everything it was told."""
+        for output in self.routing.take_output():
+            if isinstance(output, SendControl):
+                peer = self.peers.get(output.link)
+                if isinstance(peer, RouterPeer):
+                    peer.send_control(
+                        encode_control(self.router_id, output.to, output.opcode, output.body, output.mobile)
+                    )
+            elif isinstance(output, RemoteAddressesChanged | RoutesChanged):
+                for listener in self.tcp_listeners:
+                    listener.update()
+            elif isinstance(output, NeighbourUp):
+                self.log.info(f"neighbour {output.router_id} is up")
+            elif isinstance(output, NeighbourLost):
+                self.log.info(f"neighbour {output.router_id} is lost")
+            elif isinstance(output, RouterRestarted):
+                self.log.info(f"router {output.router_id} was restarted")
+            elif isinstance(output, Warning):
+                self.log.warning(output.text)
+        if self._routing_timer is not None:
+            self._routing_timer.cancel()
+        self._routing_timer = self.loop.call_at(self.routing.next_tick(self.loop.time()), self._routing_tick)
+
+    def _routing_tick(self) -> None:
+        self.routing.tick(self.loop.time())
+        self.routing_changed()
+
+    def link_up(self, peer: RouterPeer) -> None:
+        """The control links of a connection are usable."""
+        self.routing.link_up(peer.number, peer.cost, self.loop.time())
+        self.routing_changed()
+
+    def link_down(self, peer: RouterPeer) -> None:
+        """They are gone."""
+        self.routing.link_lost(peer.number, self.loop.time())
+        self.routing_changed()
+
+    def control_received(self, peer: RouterPeer, opcode: str, body: dict[Any, Any]) -> None:
+        """A routing protocol message for us."""
+        self.routing.receive(peer.number, opcode, body, self.loop.time())
+        self.routing_changed()
+
+    # ------------------------------------------------------------------ peers
+
+    def next_number(self) -> int:
+        """A number for a new connection."""
+        return next(self._numbers)
+
+    def peer_started(self, peer: Peer) -> None:
+        """A connection begins AMQP."""
+        self.peers[peer.number] = peer
+
+    def peer_opened(self, peer: Peer) -> None:
+        """Its ``open`` came."""
+        for dialer in self.dialers:
+            if dialer.peer is peer:
+                dialer.opened()
+
+    def peer_closed(self, peer: Peer) -> None:
+        """A connection is over."""
+        self.peers.pop(peer.number, None)
+
+    def router_peer(self, number: int) -> RouterPeer | None:
+        """The connection to a neighbour, if it is open."""
+        peer = self.peers.get(number)
+        if isinstance(peer, RouterPeer) and peer.is_open and peer.role == ROLE_INTER_ROUTER:
+            return peer
+        return None
+
+    # ------------------------------------------------------------------ flows
+
+    def flush_flows(self) -> None:
+        """Write to TCP what one batch of events brought."""
+        dirty = self.dirty_flows
+        while dirty:
+            dirty.pop().write_pending()
+
+    def next_flow_id(self) -> str:
+        """An identity for a new connection, unique in the network."""
+        return f"{self._flow_prefix}:{next(self._flow_numbers)}"
+
+    def new_reply_name(self) -> str:
+        """A temporary name; unguessable in its first part, so that a restarted router gets nobody else's answers."""
+        return f"temp.{self._reply_prefix}{next(self._reply_numbers)}"
+
+    def register_reply(self, flow: TcpFlow) -> str:
+        """An address at which this flow's answer arrives."""
+        name = self.new_reply_name()
+        self.replies[name] = flow
+        return f"amqp:/_topo/0/{self.router_id}/{name}"
+
+    def forget_reply(self, address: str) -> None:
+        """The flow is over."""
+        self.replies.pop(address.rpartition("/")[2], None)
+
+    # ------------------------------------------------------------------ management
+
+    def management_request(self, peer: Peer, head: MessageHead, body: Any) -> None:
+        """Answer a management request, from a client here or from anywhere in the network."""
+        may_change = isinstance(peer, ClientPeer) and peer.may_change
+        response = self.agent.respond(head.application_properties, body, may_change=may_change)
+        if head.reply_to is None:
+            return
+        address = parse_address(head.reply_to, self.router_id)
+        properties = {"statusCode": response.status, "statusDescription": response.description}
+        if address.kind is AddressKind.LOCAL:
+            message = encode_message(
+                None,
+                to=head.reply_to,
+                correlation_id=head.correlation_id,
+                application_properties=properties,
+                body=response.body,
+            )
+            self.deliver_to_client(address.name, message)
+        else:
+            towards = self.forwarder.peer_towards(head.reply_to)
+            if towards is not None:
+                message = encode_message(
+                    Annotations(0, None, self.trace_id, (self.trace_id,)),
+                    to=head.reply_to,
+                    correlation_id=head.correlation_id,
+                    application_properties=properties,
+                    body=response.body,
+                )
+                towards.send_message(message, settled=True)
+
+    def deliver_to_client(self, name: str, message: bytes) -> bool:
+        """Hand a message to the client whose temporary address it names."""
+        link = self.client_replies.get(name)
+        return link is not None and link.send(message, settled=True)
+
+    # ------------------------------------------------------------------ names
+
+    async def resolve(self, host: str, port: int) -> list[Endpoint]:
+        """Socket addresses of ``host``; asked anew after ``RESOLVED_FOR`` seconds. Raises ``OSError``."""
+        try:
+            version = ipaddress.ip_address(host).version
+        except ValueError:
+            pass
+        else:
+            family = socket.AF_INET if version == 4 else socket.AF_INET6
+            return [(family, socket.SOCK_STREAM, 0, (host, port))]
+        now = self.loop.time()
+        known = self._resolved.get((host, port))
+        if known is not None and known[0] > now:
+            return known[1]
+        answers = await self.loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        endpoints: list[Endpoint] = [(family, kind, protocol, address) for family, kind, protocol, _, address in answers]
+        self._resolved[(host, port)] = (now + RESOLVED_FOR, endpoints)
+        return endpoints
+
+
+def raise_descriptor_limit() -> int:
+    """Allow as many open sockets as the system lets us; returns the limit."""
+    import resource
+
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard if hard != resource.RLIM_INFINITY else os.sysconf("SC_OPEN_MAX")

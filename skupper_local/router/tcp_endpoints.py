@@ -1,0 +1,354 @@
+"""tcpListener and tcpConnector: where application connections enter and leave the network.
+
+A listener's socket is open only while its address has a consumer somewhere, so a client is refused at once instead of waiting
+for nobody (router-protocol 5.3). A connector is announced to the network as long as it is configured.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import socket
+import ssl
+from typing import TYPE_CHECKING
+
+from skupper_local.router.configuration import TcpConnectorSettings, TcpListenerSettings
+from skupper_local.tls import verify_peer_name
+
+from skupper_local.amqp.link import IncomingDelivery
+from skupper_local.router.message_head import TCP_STREAM_FLAGS, Annotations, MessageHead, tcp_stream_head
+from skupper_local.router.services import RemoteChoice, Service
+from skupper_local.router.tcp_flow import DeliverySource, LocalSink, LocalSource, TcpFlow
+from skupper_local.router.tcp_socket import TcpSocket, TlsSocket
+
+if TYPE_CHECKING:
+    from skupper_local.router.peer import Peer
+    from skupper_local.router.router import Router
+
+BACKLOG = 1024
+ACCEPTS_PER_TURN = 128
+BIND_RETRY = 2.0
+"""Seconds between attempts to bind a port that somebody else has."""
+ACCEPT_PAUSE = 0.1
+"""Seconds without accepting after the process ran out of file descriptors."""
+CONNECT_TIMEOUT = 20.0
+HANDSHAKE_TIMEOUT = 10.0
+_OUT_OF_RESOURCES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
+
+class Counters:
+    """What management shows of an endpoint, and what its flows count."""
+
+    def __init__(self) -> None:
+        self.connections_opened = 0
+        self.connections_closed = 0
+        self.bytes_in = 0
+        self.bytes_out = 0
+        self.flows: set[TcpFlow] = set()
+
+    @property
+    def active(self) -> int:
+        """Open connections."""
+        return self.connections_opened - self.connections_closed
+
+    def flow_ended(self, flow: TcpFlow) -> None:
+        """The flow is over."""
+        self.flows.discard(flow)
+
+    def abort_all(self) -> None:
+        """Reset every connection of this endpoint."""
+        for flow in list(self.flows):
+            flow.abort()
+
+
+async def tls_handshake(loop: asyncio.AbstractEventLoop, sock: TlsSocket) -> None:
+    """Bring the TLS handshake of an application connection to its end. Raises ``OSError`` (``ssl.SSLError`` included)."""
+    while not sock.handshake():
+        ready: asyncio.Future[None] = loop.create_future()
+
+        def wake(ready: asyncio.Future[None] = ready) -> None:
+            if not ready.done():
+                ready.set_result(None)
+
+        loop.add_reader(sock.fd, wake)
+        if sock.unsent:
+            loop.add_writer(sock.fd, wake)
+        try:
+            await ready
+        finally:
+            loop.remove_reader(sock.fd)
+            loop.remove_writer(sock.fd)
+
+
+class TcpListenerEndpoint(Counters):
+    """A tcpListener. ``message`` says why it is down, or is empty."""
+
+    def __init__(self, router: Router, settings: TcpListenerSettings) -> None:
+        super().__init__()
+        self.settings = settings
+        self.message = "no connector for this address is reachable"
+        self._router = router
+        self._loop = router.loop
+        self._context: ssl.SSLContext | None = None
+        self.refresh_tls()
+        self._service: Service = router.services.get(settings.address)
+        self._socket: socket.socket | None = None
+        self._retry: asyncio.TimerHandle | None = None
+
+    @property
+    def is_up(self) -> bool:
+        """Whether the socket is open."""
+        return self._socket is not None
+
+    def refresh_tls(self) -> None:
+        """Use the certificates as they are now for new connections."""
+        settings = self.settings
+        if settings.ssl_profile is not None:
+            self._context = self._router.tls.server(
+                settings.ssl_profile, require_client_certificate=settings.authenticate_peer
+            )
+
+    def update(self) -> None:
+        """Open or close the socket as the address is reachable or not."""
+        reachable = self._service.reachable(self._router.routing) and not self._router.draining
+        if reachable and self._socket is None and self._retry is None:
+            self._open()
+        elif not reachable:
+            self.close()
+            self.message = "no connector for this address is reachable"
+
+    def _open(self) -> None:
+        self._retry = None
+        settings = self.settings
+        sock = None
+        try:
+            family, kind, protocol, _, address = socket.getaddrinfo(
+                settings.host or None, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+            )[0]
+            sock = socket.socket(family, kind, protocol)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6 and settings.host not in ("", "::"):
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            sock.setblocking(False)
+            sock.bind(address)
+            sock.listen(BACKLOG)
+        except OSError as error:
+            if sock is not None:
+                sock.close()
+            reason = error.strerror or str(error)
+            message = f"cannot listen on {settings.host}:{settings.port}: {reason}"
+            if message != self.message:
+                self._router.log.error(f"tcpListener {settings.name}: {message}")
+            self.message = message
+            self._retry = self._loop.call_later(BIND_RETRY, self._open_again)
+            return
+        self._socket = sock
+        self.message = ""
+        self._loop.add_reader(sock.fileno(), self._accept)
+
+    def _open_again(self) -> None:
+        self._retry = None
+        self.update()
+
+    def close(self) -> None:
+        """Close the listening socket; open connections go on."""
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
+        if self._socket is not None:
+            self._loop.remove_reader(self._socket.fileno())
+            self._socket.close()
+            self._socket = None
+
+    def _accept(self) -> None:
+        listening = self._socket
+        for _ in range(ACCEPTS_PER_TURN):
+            if listening is None or self._socket is not listening:
+                return
+            try:
+                sock, _address = listening.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError as error:
+                if error.errno in _OUT_OF_RESOURCES:
+                    self._router.log.error(
+                        f"tcpListener {self.settings.name}: {os.strerror(error.errno or 0)}"
+                    )
+                    self._loop.remove_reader(listening.fileno())
+                    self._loop.call_later(ACCEPT_PAUSE, self._resume_accepting, listening)
+                return
+            self.connections_opened += 1
+            if self._context is None:
+                self._begin(TcpSocket(sock))
+            else:
+                self._router.spawn(self._accept_tls(sock, self._context))
+
+    def _resume_accepting(self, listening: socket.socket) -> None:
+        if self._socket is listening:
+            self._loop.add_reader(listening.fileno(), self._accept)
+
+    async def _accept_tls(self, sock: socket.socket, context: ssl.SSLContext) -> None:
+        tls = TlsSocket(sock, context, server=True)
+        try:
+            async with asyncio.timeout(HANDSHAKE_TIMEOUT):
+                await tls_handshake(self._loop, tls)
+        except (OSError, TimeoutError, asyncio.CancelledError):
+            self.connections_closed += 1
+            tls.close()
+            return
+        self._begin(tls)
+
+    def _begin(self, sock: TcpSocket) -> None:
+        """A client is there: choose who serves it and open the way."""
+        router = self._router
+        flow = TcpFlow(self._loop, self, router.dirty_flows, sock)
+        self.flows.add(flow)
+        choice = self._service.choose(router.routing, None)
+        if choice is None:
+            flow.abort()
+        elif isinstance(choice, RemoteChoice):
+            self._begin_remote(flow, choice)
+        else:
+            choice.connect_local(flow)
+
+    def _begin_remote(self, flow: TcpFlow, choice: RemoteChoice) -> None:
+        router = self._router
+        peer = router.router_peer(choice.link)
+        if peer is None:
+            flow.abort()
+            return
+        service = self._service
+        reply_to = router.register_reply(flow)
+        service.opened(choice.router_id)
+
+        def ended() -> None:
+            service.closed(choice.router_id)
+            router.forget_reply(reply_to)
+
+        flow.on_ended = ended
+        annotations = Annotations(TCP_STREAM_FLAGS, None, router.trace_id, (router.trace_id,))
+        flow.sink = peer.open_stream(flow)
+        flow.sink.write(
+            tcp_stream_head(annotations, self.settings.address, reply_to, router.next_flow_id()), last=False
+        )
+
+
+class TcpConnectorEndpoint(Counters):
+    """A tcpConnector."""
+
+    def __init__(self, router: Router, settings: TcpConnectorSettings) -> None:
+        super().__init__()
+        self.settings = settings
+        self.message = ""
+        self._router = router
+        self._loop = router.loop
+        self._context: ssl.SSLContext | None = None
+        self.refresh_tls()
+
+    def refresh_tls(self) -> None:
+        """Use the certificates as they are now for new connections."""
+        if self.settings.ssl_profile is not None:
+            self._context = self._router.tls.client(self.settings.ssl_profile)
+
+    def connect_stream(
+        self, peer: Peer, delivery: IncomingDelivery, head: MessageHead, rest: bytes, more: bool
+    ) -> None:
+        """A stream from another router is for this connector: connect, then answer with a stream of our own."""
+        flow = TcpFlow(self._loop, self, self._router.dirty_flows, None)
+        flow.source = DeliverySource(delivery, flow)
+        self._opened(flow)
+        if rest or not more:
+            flow.feed(rest, last=not more)
+        self._router.spawn(self._connect(flow, peer, head.reply_to))
+
+    def connect_local(self, listener_flow: TcpFlow) -> None:
+        """A connection from a listener of this router: connect, then join the two flows."""
+        flow = TcpFlow(self._loop, self, self._router.dirty_flows, None)
+        flow.source = LocalSource(listener_flow)
+        flow.sink = LocalSink(listener_flow)
+        listener_flow.sink = LocalSink(flow)
+        self._opened(flow)
+        self._router.spawn(self._connect(flow, None, None, listener_flow))
+
+    def _opened(self, flow: TcpFlow) -> None:
+        self.connections_opened += 1
+        self.flows.add(flow)
+
+    async def _connect(
+        self, flow: TcpFlow, peer: Peer | None, reply_to: str | None, listener_flow: TcpFlow | None = None
+    ) -> None:
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT):
+                sock = await self._dial()
+        except (OSError, TimeoutError, ValueError) as error:
+            self._failed(error)
+            flow.abort()
+            if listener_flow is not None:
+                listener_flow.abort()
+            return
+        self.message = ""
+        if flow.ended:
+            sock.close(reset=True)
+            return
+        flow.sock = sock
+        if listener_flow is not None:
+            listener_flow.source = LocalSource(flow)
+            flow.begin_reading()
+            listener_flow.begin_reading()
+        elif not self._answer(flow, peer, reply_to):
+            flow.abort()
+            return
+        flow.write_pending()
+
+    def _failed(self, error: Exception) -> None:
+        settings = self.settings
+        reason = "no answer in time" if isinstance(error, TimeoutError) else _reason(error)
+        message = f"cannot connect to {settings.host}:{settings.port}: {reason}"
+        if message != self.message:
+            self._router.log.warning(f"tcpConnector {settings.name}: {message}")
+        self.message = message
+
+    def _answer(self, flow: TcpFlow, peer: Peer | None, reply_to: str | None) -> bool:
+        """Open the stream back to the listener."""
+        router = self._router
+        back = router.forwarder.peer_towards(reply_to) if reply_to else None
+        if back is None or reply_to is None:
+            return False
+        annotations = Annotations(TCP_STREAM_FLAGS, None, router.trace_id, (router.trace_id,))
+        sink = flow.sink = back.open_stream(flow)
+        sink.write(tcp_stream_head(annotations, reply_to), last=False)
+        if sink.writable:
+            flow.begin_reading()
+        return True
+
+    async def _dial(self) -> TcpSocket:
+        settings = self.settings
+        last: OSError = OSError("the name has no address")
+        for family, kind, protocol, address in await self._router.resolve(settings.host, settings.port):
+            sock = socket.socket(family, kind, protocol)
+            sock.setblocking(False)
+            try:
+                await self._loop.sock_connect(sock, address)
+                if self._context is None:
+                    return TcpSocket(sock)
+                tls = TlsSocket(sock, self._context, server=False, host=settings.host)
+                await tls_handshake(self._loop, tls)
+                if settings.verify_hostname:
+                    verify_peer_name(tls.tls.getpeercert() or {}, settings.host)
+                return tls
+            except OSError as error:
+                sock.close()
+                last = error
+            except BaseException:
+                sock.close()
+                raise
+        raise last
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return error.verify_message
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    return str(error)

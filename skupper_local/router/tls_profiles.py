@@ -1,0 +1,63 @@
+"""The TLS contexts of the configured sslProfiles, made when first used and made anew when the files change."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable
+
+from skupper_local.router.configuration import SslProfile
+from skupper_local.tls import client_context, server_context
+
+from skupper_local.errors import SkupperLocalError
+
+
+class TlsProfiles:
+    """Contexts by profile and use. A context in use stays with its connections when the files are read again."""
+
+    def __init__(self, profiles: dict[str, SslProfile]) -> None:
+        self._profiles = profiles
+        self._makers: dict[tuple[str, str], Callable[[], ssl.SSLContext]] = {}
+        self._contexts: dict[tuple[str, str], ssl.SSLContext] = {}
+
+    def server(self, name: str, *, require_client_certificate: bool) -> ssl.SSLContext:
+        """For accepting connections. Raises ``SkupperLocalError`` when a file cannot be used."""
+        profile = self._profiles[name]
+        use = "server, mutual" if require_client_certificate else "server"
+        return self._get(
+            (name, use),
+            lambda: server_context(
+                certificate=profile.cert_file,
+                private_key=profile.private_key_file,
+                ca=profile.ca_cert_file,
+                require_client_certificate=require_client_certificate,
+            ),
+        )
+
+    def client(self, name: str) -> ssl.SSLContext:
+        """For making connections."""
+        profile = self._profiles[name]
+        return self._get(
+            (name, "client"),
+            lambda: client_context(
+                ca=profile.ca_cert_file,
+                certificate=profile.cert_file,
+                private_key=profile.private_key_file,
+            ),
+        )
+
+    def _get(self, key: tuple[str, str], make: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
+        context = self._contexts.get(key)
+        if context is None:
+            self._makers[key] = make
+            context = self._contexts[key] = make()
+        return context
+
+    def reload(self) -> list[SkupperLocalError]:
+        """Read every file again. A profile whose files cannot be used keeps what it had; the reasons are returned."""
+        problems = []
+        for key, make in self._makers.items():
+            try:
+                self._contexts[key] = make()
+            except SkupperLocalError as error:
+                problems.append(error)
+        return problems
