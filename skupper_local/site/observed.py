@@ -68,13 +68,20 @@ class Dialler:
 
 
 @dataclass(frozen=True)
-class ListeningSocket:
-    """A listener or tcpListener. ``up`` is None when the router does not say; ``message`` holds a bind error."""
+class Endpoint:
+    """A listener, tcpListener or tcpConnector. ``up`` is None when the router does not say; ``message`` holds its reason."""
 
     name: str
     up: bool | None
     message: str = ""
+    host: str = ""
+    port: str = ""
     address: str = ""
+
+    def is_for(self, host: str, port: int, address: str = "") -> bool:
+        """Whether it is configured with these values. What the router does not say counts as equal."""
+        said = ((self.host, host), (self.port, str(port)), (self.address, address))
+        return all(not mine or not wanted or mine == wanted for mine, wanted in said)
 
 
 @dataclass(frozen=True)
@@ -99,9 +106,9 @@ class ObservedRouter:
     nodes: frozenset[str] = frozenset()
     connections: tuple[Connection, ...] = ()
     connectors: Mapping[str, Dialler] = field(default_factory=dict)
-    listeners: Mapping[str, ListeningSocket] = field(default_factory=dict)
-    tcp_listeners: Mapping[str, ListeningSocket] = field(default_factory=dict)
-    tcp_connectors: Mapping[str, ListeningSocket] = field(default_factory=dict)
+    listeners: Mapping[str, Endpoint] = field(default_factory=dict)
+    tcp_listeners: Mapping[str, Endpoint] = field(default_factory=dict)
+    tcp_connectors: Mapping[str, Endpoint] = field(default_factory=dict)
     destinations: Mapping[str, int] = field(default_factory=dict)
     remote_routers: Mapping[str, RemoteRouter] = field(default_factory=dict)
 
@@ -145,8 +152,10 @@ def observe(answers: Answers, *, remote_routers: Mapping[str, Answers] | None = 
     """
     router = next(_entities(answers, "router"), {})
     router_id = _text(router, "id")
-    tcp_listeners = {_text(entity, "name"): _socket(entity) for entity in _entities(answers, "tcpListener")}
-    tcp_connectors = {_text(entity, "name"): _socket(entity) for entity in _entities(answers, "tcpConnector")}
+    tcp_listeners = {_text(entity, "name"): _endpoint(entity) for entity in _entities(answers, "tcpListener")}
+    tcp_connectors = {
+        _text(entity, "name"): _endpoint(entity) for entity in _entities(answers, "tcpConnector")
+    }
     nodes = {
         _text(node, "id") for node in _entities(answers, "router.node") if _text(node, "nextHop") != "(self)"
     }
@@ -155,7 +164,7 @@ def observe(answers: Answers, *, remote_routers: Mapping[str, Answers] | None = 
         nodes=frozenset(nodes - {router_id, ""}),
         connections=tuple(_connection(entity) for entity in _entities(answers, "connection")),
         connectors={_text(entity, "name"): _dialler(entity) for entity in _entities(answers, "connector")},
-        listeners={_text(entity, "name"): _socket(entity) for entity in _entities(answers, "listener")},
+        listeners={_text(entity, "name"): _endpoint(entity) for entity in _entities(answers, "listener")},
         tcp_listeners=tcp_listeners,
         tcp_connectors=tcp_connectors,
         destinations=_destinations(answers),
@@ -198,12 +207,14 @@ def _dialler(entity: Mapping[str, Any]) -> Dialler:
     )
 
 
-def _socket(entity: Mapping[str, Any]) -> ListeningSocket:
+def _endpoint(entity: Mapping[str, Any]) -> Endpoint:
     status = _text(entity, "operStatus")
-    return ListeningSocket(
+    return Endpoint(
         name=_text(entity, "name"),
         up=None if not status else status == "up",
         message=_text(entity, "connectionMsg"),
+        host=_text(entity, "host"),
+        port=_text(entity, "port"),
         address=_text(entity, "address"),
     )
 

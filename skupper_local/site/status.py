@@ -32,7 +32,7 @@ NOT_RUNNING = "The router does not answer"
 _READY = "Ready"
 _PENDING = "Pending"
 _ERROR = "Error"
-_RELOAD = "is not in the running router yet; type: skupper-local system reload"
+_RELOAD = "the running router does not know it as declared; type: skupper-local system reload"
 
 _OWN_KEYS = frozenset(
     (
@@ -195,6 +195,8 @@ class _Judge:
             return [Condition("Configured"), Condition("Matched", _PENDING, self.down)], {}
         configured, matched = Condition("Configured"), Condition("Matched")
         socket = self.observed.tcp_listeners.get(f"listener/{listener.name}")
+        if socket and not socket.is_for(listener.host, listener.port, listener.routing_key):
+            socket = None
         reachable = self.observed.destinations.get(listener.routing_key, 0) > 0 or bool(socket and socket.up)
         if socket is None:
             configured = Condition("Configured", _PENDING, _RELOAD)
@@ -212,7 +214,7 @@ class _Judge:
             return [Condition("Configured"), Condition("Matched", _PENDING, self.down)], {}
         configured, matched = Condition("Configured"), Condition("Matched")
         target = self.observed.tcp_connectors.get(f"connector/{connector.name}@{connector.host}")
-        if target is None:
+        if target is None or not target.is_for(connector.host, connector.port, connector.routing_key):
             configured = Condition("Configured", _PENDING, _RELOAD)
         elif target.up is False and target.message:
             message = f"cannot connect to {connector.host}:{connector.port}: {_clean(target.message)}"
@@ -240,7 +242,7 @@ class _Judge:
         if not self.observed or endpoint is None:
             return Condition("Operational", _PENDING, self.down), None
         dialler = self.observed.connectors.get(link.name)
-        if dialler is None:
+        if dialler is None or (dialler.host, dialler.port) != (endpoint.host, str(endpoint.port)):
             return Condition("Operational", _PENDING, _RELOAD), None
         connection = self.observed.outgoing_link(endpoint.host, endpoint.port, self.link_role)
         if not dialler.up or (connection and not connection.up):
@@ -271,11 +273,11 @@ class _Judge:
         remark = "OK"
         for role in access.roles:
             socket = self.observed.listeners.get(f"{access.name}-{role.name}")
-            if socket is None:
-                return Condition("Resolved", _PENDING, f"{access.name}-{role.name} {_RELOAD}")
+            port = role.port or DEFAULT_PORTS.get(role.name, 0)
+            if socket is None or not socket.is_for(access.bind_host, port):
+                return Condition("Resolved", _PENDING, _RELOAD)
             if socket.up is False:
                 reason = f": {_clean(socket.message)}" if socket.message else ""
-                port = role.port or DEFAULT_PORTS.get(role.name, 0)
                 if role.name != "edge" or len(access.roles) == 1:
                     return Condition("Resolved", _ERROR, f"cannot listen on port {port}{reason}")
                 remark = f"edge sites cannot link here{reason}"

@@ -36,8 +36,12 @@ def answers(**changed: Any) -> dict[str, list[dict[str, Any]]]:
         "connection": [OUT],
         "connector": [{"name": "link-go-east", "host": "192.168.1.20", "port": "55671", **LINK_UP}],
         "listener": [{"name": name} for name in ("skupper-local-normal", "west-inter-router", "west-edge")],
-        "tcpListener": [{"name": "listener/backend", "address": "k", **UP}],
-        "tcpConnector": [{"name": "connector/db@127.0.0.1", "address": "d"}],
+        "tcpListener": [
+            {"name": "listener/backend", "host": "0.0.0.0", "port": "8080", "address": "k", **UP}
+        ],
+        "tcpConnector": [
+            {"name": "connector/db@127.0.0.1", "host": "127.0.0.1", "port": 9090, "address": "d"}
+        ],
         "router.address": [{"name": "Mk", "subscriberCount": 0, "remoteCount": 1}],
     }
     for key, value in changed.items():
@@ -165,7 +169,8 @@ def test_a_server_that_refuses_is_named() -> None:
     ],
 )
 def test_a_link_that_is_down_gives_the_router_s_reason(status: str, message: str) -> None:
-    dialler = {"name": "link-go-east", "connectionStatus": status, "connectionMsg": message}
+    place = {"host": "192.168.1.20", "port": "55671"}
+    dialler = {"name": "link-go-east", **place, "connectionStatus": status, "connectionMsg": message}
     link = judged(answers(connector=[dialler], connection=[]))["Link link-go-east"]
     assert summary(link)[0] == "Pending"
     assert summary(link)[1].startswith("not connected to 192.168.1.20:55671")
@@ -185,7 +190,9 @@ def test_a_connection_without_routing_is_not_a_link_yet() -> None:
 def test_an_edge_link_needs_no_routing_protocol() -> None:
     text = site(edge=True) + LINK + SECRET
     resources = active_resources(model_of(text, router_kind="skrouterd"))
-    said = answers(connection=[{**OUT, "role": "edge", "host": "192.168.1.20:45671"}], router_node=[])
+    dialler = {"name": "link-go-east", "host": "192.168.1.20", "port": "45671", **LINK_UP}
+    connection = {**OUT, "role": "edge", "host": "192.168.1.20:45671"}
+    said = answers(connector=[dialler], connection=[connection], router_node=[])
     assert summary(judged(said, resources=resources)["Link link-go-east"]) == ("Ready", "OK")
 
 
@@ -201,6 +208,37 @@ def test_what_the_router_does_not_have_yet_asks_for_a_reload() -> None:
     for title in ("Listener backend", "Connector db", "Link link-go-east", "RouterAccess west", "Site west"):
         assert summary(found[title])[0] == "Pending", title
         assert "system reload" in summary(found[title])[1]
+
+
+@pytest.mark.parametrize(
+    ("kind", "title", "entity"),
+    [
+        (
+            "tcpListener",
+            "Listener backend",
+            {"name": "listener/backend", "port": "8081", "address": "k", **UP},
+        ),
+        (
+            "tcpListener",
+            "Listener backend",
+            {"name": "listener/backend", "host": "127.0.0.1", "address": "k", **UP},
+        ),
+        ("tcpListener", "Listener backend", {"name": "listener/backend", "address": "other", **UP}),
+        ("tcpConnector", "Connector db", {"name": "connector/db@127.0.0.1", "port": "1", "address": "d"}),
+        (
+            "connector",
+            "Link link-go-east",
+            {"name": "link-go-east", "host": "other", "port": "55671", **LINK_UP},
+        ),
+    ],
+)
+def test_what_the_router_has_otherwise_than_declared_asks_for_a_reload(
+    kind: str, title: str, entity: dict[str, Any]
+) -> None:
+    found = judged(answers(**{kind: [entity]}, router_address=[]))[title]
+    assert summary(found)[0] == "Pending"
+    assert "system reload" in summary(found)[1]
+    assert not found.status.get("hasMatchingConnector")
 
 
 def test_a_link_access_whose_port_is_taken_is_an_error_of_the_access_and_the_site() -> None:
