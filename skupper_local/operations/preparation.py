@@ -132,6 +132,7 @@ def prepare(
     new_issuers = (wanted.name for wanted in further if wanted.name.startswith(LINK_ISSUER_PREFIX))
     link_issuers = {name for name in issuers if name.startswith(LINK_ISSUER_PREFIX)}.union(new_issuers)
     hostname = names.hostname()
+    accepts_links = state.site.accepts_links or bool(state.router_accesses)
     facts = SiteFacts(
         site_id=choices.site_id,
         platform=platform,
@@ -139,7 +140,7 @@ def prepare(
         home=str(paths.home),
         ports=choices.ports,
         hostname=hostname,
-        hostname_addresses=names.resolve(hostname) if hostname and state.site.accepts_links else (),
+        hostname_addresses=names.resolve(hostname) if hostname and accepts_links else (),
         addresses=tuple(address.text for address in addresses.usable_addresses() if not address.temporary),
         added_hosts=choices.added_hosts,
         link_issuers=tuple(sorted(link_issuers)),
@@ -330,7 +331,7 @@ def _secrets(model: SiteModel, *, ca: bool) -> dict[str, CredentialsSource]:
     wanted = {item.name for item in model.certificates if (item.purpose.value == "ca") == ca}
     return {
         name: CredentialsSource(f"Secret {name}", secret.data)
-        for name, secret in model.state.secrets.items()
+        for name, secret in model.state.supplying_secrets().items()
         if name in wanted
     }
 
