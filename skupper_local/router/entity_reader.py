@@ -38,6 +38,7 @@ class EntityReader:
     def __init__(
         self, entity: Entity, known: EntityType, label: str, problems: list[ConfigurationProblem]
     ) -> None:
+        self.kind = known.name
         self.label = label
         self._known = known
         self._problems = problems
@@ -149,7 +150,9 @@ def _integer(value: Any) -> int:
 
 def _bounded(value: int, attribute: Attribute) -> int:
     if not attribute.minimum <= value <= attribute.maximum:
-        raise InvalidValueError(f"{value} is not in the range {attribute.minimum} to {attribute.maximum}")
+        raise InvalidValueError(
+            f"{_shown(value)} is not in the range {attribute.minimum} to {attribute.maximum}"
+        )
     return value
 
 
@@ -159,9 +162,11 @@ def _port(value: Any) -> int:
     try:
         number = _integer(value)
     except InvalidValueError:
-        raise InvalidValueError(f"{_shown(value)} is neither a port number nor the name of a service") from None
+        raise InvalidValueError(
+            f"{_shown(value)} is neither a port number nor the name of a service"
+        ) from None
     if not 1 <= number <= 65535:
-        raise InvalidValueError(f"{number} is not in the range 1 to 65535")
+        raise InvalidValueError(f"{_shown(number)} is not in the range 1 to 65535")
     return number
 
 
@@ -191,6 +196,8 @@ def _text(value: Any, attribute: Attribute) -> str:
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, list | dict):
+        return "a list" if isinstance(value, list) else "a map"
     text = repr(value)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
