@@ -38,6 +38,7 @@ class Configuration:
             host=HOST,
             port=port,
             http=True,
+            websockets=False,
             healthz=True,
             metrics=True,
         )
