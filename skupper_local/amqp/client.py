@@ -11,7 +11,8 @@ A client lives for a few requests: between calls it sends no heartbeats.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -21,6 +22,7 @@ from skupper_local.amqp.client_errors import (
     AmqpClientError,
     AmqpClosedError,
     AmqpRefusedError,
+    AmqpTimeoutError,
 )
 from skupper_local.amqp.client_socket import DeadlineSocket
 from skupper_local.amqp.codec import DecodeError
@@ -37,13 +39,16 @@ if TYPE_CHECKING:
 MAX_ANSWER = 64 * 1_048_576
 """Bytes of one answer; a longer one is an error."""
 
+ANYBODY = ""
+"""The target of the link for messages that go where their ``to`` says."""
+
 ANSWER_CREDIT = 16
 CLOSE_SECONDS = 0.5
 """How long ``close`` waits for the peer's ``close``."""
 
 
 class AmqpClient:
-    """A connection on which requests are made, one at a time. Use it as a context manager."""
+    """A connection on which requests are made. Use it as a context manager."""
 
     def __init__(self, sock: DeadlineSocket, connection: Connection) -> None:
         self._sock = sock
@@ -120,18 +125,8 @@ class AmqpClient:
 
     def request(self, address: str, application_properties: dict[str, Any], body: Value = None) -> Message:
         """Send a request to ``address`` and wait for its answer. Raises ``AmqpClientError``."""
-        reply_to = self._reply_address()
-        sender = self._sender(address)
-        self._requests += 1
-        correlation_id = str(self._requests)
-        message = Message(
-            to=address,
-            reply_to=reply_to,
-            correlation_id=correlation_id,
-            application_properties=application_properties,
-            body=body,
-        )
-        delivery = self._send(sender, encode_message(message), address)
+        request = Message(to=address, application_properties=application_properties, body=body)
+        correlation_id, delivery = self._ask(self._sender(address), request)
         self._pump(
             lambda: correlation_id in self._answers or self._refused(delivery),
             f"answer from {address}",
@@ -141,6 +136,52 @@ class AmqpClient:
         answer = self._answers.pop(correlation_id)
         self._answers.clear()
         return answer
+
+    def request_all(
+        self, requests: Sequence[Message], seconds: float | None = None
+    ) -> list[Message | AmqpClientError]:
+        """Send several requests, each to its ``to``, and wait for their answers together; they come in the same order.
+
+        In the place of an answer that did not come in time (``seconds``, or the deadline if that is earlier), or cannot come
+        because nobody took the request, stands the error. Raises ``AmqpClientError`` when the connection is of no more use.
+        """
+        began, left = time.monotonic(), self.seconds_left
+        if seconds is not None:
+            self._sock.renew(min(seconds, left))
+        asked: list[tuple[str, OutgoingDelivery]] = []
+        late: AmqpTimeoutError | None = None
+        try:
+            sender = self._sender(ANYBODY)
+            for request in requests:
+                self._pump(lambda: sender.credit > 0, "leave to send", sender)
+                asked.append(self._ask(sender, request))
+            self._pump(lambda: all(self._is_over(*one) for one in asked), "answer", self._answers_to)
+        except AmqpTimeoutError as error:
+            late = error
+        finally:
+            if seconds is not None:
+                self._sock.renew(left - (time.monotonic() - began))
+        results: list[Message | AmqpClientError] = []
+        for correlation_id, delivery in asked:
+            answer = self._answers.pop(correlation_id, None) or self._refusal(delivery) or late
+            assert answer is not None
+            results.append(answer)
+            self._outcomes.pop(delivery, None)
+        if late is not None:
+            results += [late] * (len(requests) - len(results))
+        self._answers.clear()
+        return results
+
+    def _ask(self, sender: Link, request: Message) -> tuple[str, OutgoingDelivery]:
+        """Send a request; returns what its answer and its outcome are found by."""
+        reply_to = self._reply_address()
+        self._requests += 1
+        correlation_id = str(self._requests)
+        message = replace(request, reply_to=reply_to, correlation_id=correlation_id)
+        return correlation_id, self._send(sender, encode_message(message), request.to or "anybody")
+
+    def _is_over(self, correlation_id: str, delivery: OutgoingDelivery) -> bool:
+        return correlation_id in self._answers or self._refusal(delivery) is not None
 
     def close(self) -> None:
         """Close in an orderly way if the peer goes along quickly; never raises, and may be called again."""
@@ -192,11 +233,15 @@ class AmqpClient:
         link = self._senders.get(address)
         if link is None or link.closed:
             link = self._live_session().attach_sender(
-                self._link_name("requests"), target=Terminus(address=address)
+                self._link_name("requests"), target=Terminus(address=address or None)
             )
             self._senders[address] = link
         waiting = link
-        self._pump(lambda: waiting.established and waiting.credit > 0, f"leave to send to {address}", waiting)
+        self._pump(
+            lambda: waiting.established and waiting.credit > 0,
+            f"leave to send to {address or 'anybody'}",
+            waiting,
+        )
         return link
 
     def _link_name(self, purpose: str) -> str:
@@ -216,16 +261,20 @@ class AmqpClient:
                 return delivery
 
     def _refused(self, delivery: OutgoingDelivery) -> bool:
-        """Raise when the request came to nothing: another outcome than ``accepted``, or its link is gone."""
-        if delivery.link.closed:
-            raise self._link_error(delivery.link)
+        """Whether an outcome other than ``accepted`` came, which is raised; ``False`` otherwise."""
+        refusal = self._refusal(delivery)
+        if refusal is not None:
+            raise refusal
+        return False
+
+    def _refusal(self, delivery: OutgoingDelivery) -> AmqpRefusedError | None:
         outcome = self._outcomes.get(delivery)
         if outcome is None or outcome.descriptor == ACCEPTED:
-            return False
+            return None
         error = _rejection(outcome)
         target = delivery.link.target.address if delivery.link.target else None
-        raise AmqpRefusedError(
-            f"{self._sock.peer} did not take the request to {target}",
+        return AmqpRefusedError(
+            f"{self._sock.peer} did not take the request to {target or 'another router'}",
             why=str(error) if error else "nobody receives there now",
             error=error,
         )

@@ -115,8 +115,13 @@ class DeadlineSocket:
         return found
 
     def start_tls(self, context: ssl.SSLContext, server_hostname: str | None) -> None:
-        """Do the TLS handshake as client. Raises ``AmqpTlsError`` with the real reason."""
+        """Do the TLS handshake as client, and check that the certificate is for ``server_hostname``.
+
+        Raises ``AmqpTlsError`` with the real reason.
+        """
         import ssl
+
+        from skupper_local.tls import PeerNameMismatchError, verify_peer_name
 
         self._would_block = (ssl.SSLWantReadError, ssl.SSLWantWriteError, *self._would_block)
         self._wants_write = (ssl.SSLWantWriteError,)
@@ -130,7 +135,7 @@ class DeadlineSocket:
         while True:
             try:
                 tls.do_handshake()
-                return
+                break
             except self._would_block as error:
                 events = select.POLLOUT if isinstance(error, self._wants_write) else select.POLLIN
                 self._wait(tls, events, "answer to the TLS handshake")
@@ -139,6 +144,12 @@ class DeadlineSocket:
             except OSError as error:
                 reason = f"the peer ended the TLS handshake: {_reason(error)}"
                 raise AmqpTlsError(f"no TLS with {self.peer}", why=reason) from error
+        if server_hostname and not context.check_hostname:  # as in contexts from skupper_local.tls
+            try:
+                verify_peer_name(tls.getpeercert() or {}, server_hostname)
+            except PeerNameMismatchError as error:
+                reason = f"its certificate is not for {server_hostname}: {error.why}"
+                raise AmqpTlsError(f"no TLS with {self.peer}", why=reason) from None
 
     # ------------------------------------------------------------------ bytes
 

@@ -7,7 +7,6 @@ connection; one that is cut off or silent costs no more than the time given to i
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +15,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from skupper_local.amqp.client import AmqpClient
 from skupper_local.amqp.client_errors import (
-    AmqpAnswerError,
     AmqpClientError,
     AmqpClosedError,
     AmqpRefusedError,
@@ -24,6 +22,7 @@ from skupper_local.amqp.client_errors import (
     AmqpTlsError,
     AmqpUnreachableError,
 )
+from skupper_local.amqp.message import Message
 from skupper_local.management.errors import (
     CredentialsUnusableError,
     ManagementAnswerError,
@@ -55,9 +54,6 @@ if TYPE_CHECKING:
 
 DEFAULT_SECONDS = 5.0
 
-REMOTE_SECONDS = 1.0
-"""How long one router elsewhere in the network may take to answer."""
-
 Result = TypeVar("Result")
 
 Entities = list[dict[str, Any]]
@@ -67,10 +63,9 @@ Entities = list[dict[str, Any]]
 class RouterManagement:
     """The management of one router. Make it with ``connect``; use it as a context manager. Not for several threads."""
 
-    def __init__(self, client: AmqpClient, where: str, deadline: float) -> None:
+    def __init__(self, client: AmqpClient, where: str) -> None:
         self._client = client
         self._where = where
-        self._deadline = deadline
 
     @classmethod
     def connect(
@@ -90,7 +85,6 @@ class RouterManagement:
         Raises a ManagementError.
         """
         where = f"{host}:{port}"
-        deadline = time.monotonic() + seconds
         context = None if credentials is None else _client_context(credentials)
         with _explained(where):
             client = AmqpClient.connect(
@@ -101,7 +95,7 @@ class RouterManagement:
                 ssl_context=context,
                 server_hostname=server_name,
             )
-        return cls(client, where, deadline)
+        return cls(client, where)
 
     def __enter__(self) -> RouterManagement:
         return self
@@ -145,43 +139,29 @@ class RouterManagement:
     # ------------------------------------------------------------------ routers elsewhere
 
     def query_routers(
-        self, router_ids: Iterable[str], entity_types: Iterable[str]
+        self, router_ids: Iterable[str], entity_types: Iterable[str], *, seconds: float | None = None
     ) -> dict[str, dict[str, Entities]]:
         """The entities of several types at other interior routers of the network, by router id and long name.
 
-        What a router does not tell within ``REMOTE_SECONDS``, or the time of the connection, is left out, and so is an
-        answer that makes no sense: other routers may be slow, cut off, of another version or malicious. Raises a
+        They are asked at the same time. What is not there after ``seconds`` (or the time of the connection) is left out, and
+        so is an answer that makes no sense: other routers may be slow, cut off, of another version or malicious. Raises a
         ManagementError only if the connection to our own router is lost.
         """
-        wanted = [long_type_name(name) for name in entity_types]
+        names = [long_type_name(name) for name in entity_types]
+        wanted = [(router_id, name) for router_id in router_ids for name in names]
+        requests = [_message(node_address(router_id), query_request(name)) for router_id, name in wanted]
+        with _explained(self._where):
+            answers = self._client.request_all(requests, seconds)
         found: dict[str, dict[str, Entities]] = {}
-        for router_id in router_ids:
-            left = self._deadline - time.monotonic()
-            if left <= 0:
-                break
-            self._client.renew_deadline(min(left, REMOTE_SECONDS))
-            try:
-                for name, entities in self._query_router(router_id, wanted):
-                    found.setdefault(router_id, {})[name] = entities
-            except (AmqpTimeoutError, AmqpRefusedError, AmqpAnswerError):
-                continue
-            except AmqpClientError as error:
-                raise _explanation(self._where, error) from None
-        self._client.renew_deadline(max(0.0, self._deadline - time.monotonic()))
+        for (router_id, name), answer in zip(wanted, answers, strict=True):
+            if isinstance(answer, Message):
+                try:
+                    response = read_response(answer.application_properties, answer.body)
+                    if response.good:
+                        found.setdefault(router_id, {})[name] = query_rows(response.body)
+                except MalformedAnswerError:
+                    continue
         return found
-
-    def _query_router(self, router_id: str, entity_types: Iterable[str]) -> Iterator[tuple[str, Entities]]:
-        for name in entity_types:
-            request = query_request(name)
-            answer = self._client.request(
-                node_address(router_id), request.application_properties, request.body
-            )
-            try:
-                response = read_response(answer.application_properties, answer.body)
-                if response.good:
-                    yield name, query_rows(response.body)
-            except MalformedAnswerError:
-                continue
 
     # ------------------------------------------------------------------ one request
 
@@ -211,30 +191,26 @@ class RouterManagement:
             raise _malformed(self._where, str(error)) from None
 
 
+def _message(to: str, request: Request) -> Message:
+    return Message(to=to, application_properties=request.application_properties, body=request.body)
+
+
 # ------------------------------------------------------------------------------------------------------- connecting
 
 
 def _client_context(directory: Path) -> ssl.SSLContext:
     """The TLS context of a client with these credentials. Raises CredentialsUnusableError."""
-    import ssl
+    from skupper_local.tls import TlsFileError, client_context
 
-    ca, certificate, key = (directory / name for name in ("ca.crt", "tls.crt", "tls.key"))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    # Set by name, because the defaults differ between versions of Python.
-    context.verify_flags = ssl.VerifyFlags.VERIFY_X509_TRUSTED_FIRST
+    ca, certificate, key = (str(directory / name) for name in ("ca.crt", "tls.crt", "tls.key"))
     try:
-        context.load_verify_locations(cafile=ca)
-        # Without a password of ours an encrypted key would be asked for on the terminal.
-        context.load_cert_chain(certificate, key, password="")
-    except (OSError, ValueError) as error:
-        missing = [path.name for path in (ca, certificate, key) if not path.exists()]
+        return client_context(ca=ca, certificate=certificate, private_key=key)
+    except TlsFileError as error:
         raise CredentialsUnusableError(
             f"The client credentials in {directory} cannot be used",
-            why=f"{', '.join(missing)} is missing" if missing else str(error),
+            why=f"{Path(error.file).name}: {error.why}",
             next_step="make them anew: skupper-local system reload",
         ) from None
-    return context
 
 
 @contextmanager
