@@ -1,13 +1,14 @@
 """``/healthz`` and ``/metrics`` of the router (router-protocol 7).
 
 ``/healthz`` answers ``OK`` while the router takes traffic: before it is ready and while it drains the answer is 503 with the
-reason, so that a probe takes it out of service. ``/metrics`` is Prometheus text under the reference's names; metrics of the
-reference that have no meaning here (its memory pools) are left out.
+reason, so that a probe takes it out of service. ``/metrics`` is Prometheus text under the reference's names; what this router
+does not count is left out, and so are the reference's memory pools, which have no meaning here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from skupper_local.http.server import Handler, Request, Response, Routes, plain_response
@@ -27,82 +28,63 @@ class HealthSource(Protocol):
         """It was told to stop."""
 
 
-class MetricsSource(Protocol):
-    """The numbers of this moment. Deliveries are counted since the start; a router without a number shows 0.
+@dataclass(frozen=True)
+class RouterMetrics:
+    """The numbers of one moment; None for what this router does not count, which is then left out.
 
-    ``last_topology_change`` is in seconds since the Unix epoch, 0 for never.
+    Deliveries are counted since the start. Every TCP connection is one delivery that enters the network here and one that
+    leaves it. ``last_topology_change`` is in seconds since the Unix epoch, 0 for never.
     """
 
-    @property
-    def connections(self) -> int: ...
-    @property
-    def links(self) -> int: ...
-    @property
-    def addresses(self) -> int: ...
-    @property
-    def routers(self) -> int: ...
-    @property
-    def presettled_deliveries(self) -> int: ...
-    @property
-    def dropped_presettled_deliveries(self) -> int: ...
-    @property
-    def accepted_deliveries(self) -> int: ...
-    @property
-    def released_deliveries(self) -> int: ...
-    @property
-    def rejected_deliveries(self) -> int: ...
-    @property
-    def modified_deliveries(self) -> int: ...
-    @property
-    def deliveries_ingress(self) -> int: ...
-    @property
-    def deliveries_egress(self) -> int: ...
-    @property
-    def deliveries_transit(self) -> int: ...
-    @property
-    def deliveries_delayed_1sec(self) -> int: ...
-    @property
-    def deliveries_delayed_10sec(self) -> int: ...
-    @property
-    def deliveries_stuck(self) -> int: ...
-    @property
-    def links_blocked(self) -> int: ...
-    @property
-    def last_topology_change(self) -> int: ...
+    connections: int | None = None
+    links: int | None = None
+    addresses: int | None = None
+    routers: int | None = None
+    presettled_deliveries: int | None = None
+    dropped_presettled_deliveries: int | None = None
+    accepted_deliveries: int | None = None
+    released_deliveries: int | None = None
+    rejected_deliveries: int | None = None
+    modified_deliveries: int | None = None
+    deliveries_ingress: int | None = None
+    deliveries_egress: int | None = None
+    deliveries_transit: int | None = None
+    deliveries_delayed_1sec: int | None = None
+    deliveries_delayed_10sec: int | None = None
+    deliveries_stuck: int | None = None
+    links_blocked: int | None = None
+    last_topology_change: int | None = None
 
 
 class Metric(NamedTuple):
-    """A metric: its name, its Prometheus type, and where its value comes from."""
+    """A metric: its name, its Prometheus type, and the field of RouterMetrics that holds it."""
 
     name: str
     kind: str
-    value: Callable[[MetricsSource], int]
+    field: str
 
 
 METRICS: tuple[Metric, ...] = (
-    Metric("qdr_connections_total", "gauge", lambda source: source.connections),
-    Metric("qdr_links_total", "gauge", lambda source: source.links),
-    Metric("qdr_addresses_total", "gauge", lambda source: source.addresses),
-    Metric("qdr_routers_total", "gauge", lambda source: source.routers),
-    Metric("qdr_presettled_deliveries_total", "counter", lambda source: source.presettled_deliveries),
-    Metric(
-        "qdr_dropped_presettled_deliveries_total",
-        "counter",
-        lambda source: source.dropped_presettled_deliveries,
-    ),
-    Metric("qdr_accepted_deliveries_total", "counter", lambda source: source.accepted_deliveries),
-    Metric("qdr_released_deliveries_total", "counter", lambda source: source.released_deliveries),
-    Metric("qdr_rejected_deliveries_total", "counter", lambda source: source.rejected_deliveries),
-    Metric("qdr_modified_deliveries_total", "counter", lambda source: source.modified_deliveries),
-    Metric("qdr_deliveries_ingress_total", "counter", lambda source: source.deliveries_ingress),
-    Metric("qdr_deliveries_egress_total", "counter", lambda source: source.deliveries_egress),
-    Metric("qdr_deliveries_transit_total", "counter", lambda source: source.deliveries_transit),
-    Metric("qdr_deliveries_delayed_1sec_total", "counter", lambda source: source.deliveries_delayed_1sec),
-    Metric("qdr_deliveries_delayed_10sec_total", "counter", lambda source: source.deliveries_delayed_10sec),
-    Metric("qdr_deliveries_stuck_total", "gauge", lambda source: source.deliveries_stuck),
-    Metric("qdr_links_blocked_total", "gauge", lambda source: source.links_blocked),
-    Metric("qdr_last_topology_change_timestamp", "gauge", lambda source: source.last_topology_change),
+    Metric("qdr_connections_total", "gauge", "connections"),
+    Metric("qdr_links_total", "gauge", "links"),
+    Metric("qdr_addresses_total", "gauge", "addresses"),
+    Metric("qdr_routers_total", "gauge", "routers"),
+    Metric("qdr_presettled_deliveries_total", "counter", "presettled_deliveries"),
+    Metric("qdr_dropped_presettled_deliveries_total", "counter", "dropped_presettled_deliveries"),
+    Metric("qdr_accepted_deliveries_total", "counter", "accepted_deliveries"),
+    Metric("qdr_released_deliveries_total", "counter", "released_deliveries"),
+    Metric("qdr_rejected_deliveries_total", "counter", "rejected_deliveries"),
+    Metric("qdr_modified_deliveries_total", "counter", "modified_deliveries"),
+    Metric("qdr_deliveries_ingress_total", "counter", "deliveries_ingress"),
+    Metric("qdr_deliveries_egress_total", "counter", "deliveries_egress"),
+    Metric("qdr_deliveries_transit_total", "counter", "deliveries_transit"),
+    Metric("qdr_deliveries_delayed_1sec_total", "counter", "deliveries_delayed_1sec"),
+    Metric("qdr_deliveries_delayed_10sec_total", "counter", "deliveries_delayed_10sec"),
+    Metric("qdr_deliveries_stuck_total", "gauge", "deliveries_stuck"),
+    Metric("qdr_links_blocked_total", "gauge", "links_blocked"),
+    Metric("qdr_last_topology_change_timestamp", "gauge", "last_topology_change"),
 )
+"""Names, types and order of the reference."""
 
 
 def health_handler(source: HealthSource) -> Handler:
@@ -118,27 +100,30 @@ def health_handler(source: HealthSource) -> Handler:
     return healthz
 
 
-def metrics_handler(source: MetricsSource) -> Handler:
-    """The handler of ``/metrics``."""
+def metrics_handler(read: Callable[[], RouterMetrics]) -> Handler:
+    """The handler of ``/metrics``; ``read`` is called for each request."""
 
     def metrics(request: Request) -> Response:
-        return Response(200, metrics_text(source).encode("ascii"), METRICS_CONTENT_TYPE)
+        return Response(200, metrics_text(read()).encode("ascii"), METRICS_CONTENT_TYPE)
 
     return metrics
 
 
-def metrics_text(source: MetricsSource) -> str:
-    """The Prometheus text of all metrics."""
+def metrics_text(metrics: RouterMetrics) -> str:
+    """The Prometheus text of every metric that has a value."""
+    values = ((metric, getattr(metrics, metric.field)) for metric in METRICS)
     return "".join(
-        f"# TYPE {metric.name} {metric.kind}\n{metric.name} {metric.value(source)}\n" for metric in METRICS
+        f"# TYPE {metric.name} {metric.kind}\n{metric.name} {value}\n"
+        for metric, value in values
+        if value is not None
     )
 
 
-def health_routes(health: HealthSource | None, metrics: MetricsSource | None) -> Routes:
+def health_routes(health: HealthSource | None, read_metrics: Callable[[], RouterMetrics] | None) -> Routes:
     """What an ``http`` listener serves; None for what its ``healthz`` or ``metrics`` attribute switches off."""
     routes: dict[str, dict[str, Handler]] = {}
     if health is not None:
         routes["/healthz"] = {"GET": health_handler(health)}
-    if metrics is not None:
-        routes["/metrics"] = {"GET": metrics_handler(metrics)}
+    if read_metrics is not None:
+        routes["/metrics"] = {"GET": metrics_handler(read_metrics)}
     return Routes(routes)

@@ -178,9 +178,7 @@ def test_routes_answer_404_for_a_path_and_405_for_a_method_that_does_not_exist()
         (b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1001\r\n\r\n" + b"a" * 1001, 413),
         (
             b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
-             b"3e8\r\n"
-            + b"a" * 1000
-            + b"\r\n1\r\na\r\n",
+            b"3e8\r\n" + b"a" * 1000 + b"\r\n1\r\na\r\n",
             413,
         ),
     ],
