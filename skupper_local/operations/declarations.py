@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from skupper_local.namespace.lock import HeldLock
 from skupper_local.namespace.paths import NamespacePaths
 from skupper_local.namespace.resource_files import read_resource_files
 from skupper_local.operations.errors import AlreadyDeclaredError, DeclaredElsewhereError, SiteExistsError
@@ -26,6 +26,9 @@ from skupper_local.resources import (
     kind_of,
 )
 from skupper_local.resources.problems import InvalidResourcesError
+
+if TYPE_CHECKING:  # status commands take no lock, and should not pay for loading it
+    from skupper_local.namespace.lock import HeldLock
 
 
 class Outcome(Enum):

@@ -99,7 +99,7 @@ def start(target: Target, *, router: str = "") -> Outcome:
         deed = Deed.REPAIRED if report.present else Deed.STARTED
         if healthy and router and prepared.choices.router_program != before:
             deed = Deed.RESTARTED
-        elif healthy and wait_until_ready(platform, paths.home, _ask(paths), seconds=_ANSWER_SECONDS).ready:
+        elif healthy and _answers(paths, platform, report):
             write_desired_state(paths, DesiredState.RUNNING)
             pending = report.label != prepared.configuration_digest
             return _outcome(Deed.UNTOUCHED, paths, prepared, platform, warnings=warnings, pending=pending)
@@ -251,6 +251,14 @@ def _run(paths: NamespacePaths, platform: Platform, prepared: Prepared) -> float
         )
     write_applied(paths, prepared.credentials_digest)
     return readiness.seconds
+
+
+def _answers(paths: NamespacePaths, platform: Platform, report: RouterReport) -> bool:
+    """Whether a router that ran already answers; it may be coming up just now, after a crash or for a killed command."""
+    readiness = wait_until_ready(
+        platform, paths.home, _ask(paths), seconds=_ANSWER_SECONDS, restarts=report.restarts
+    )
+    return readiness.ready
 
 
 def _ask(paths: NamespacePaths) -> Callable[[float], str]:

@@ -207,7 +207,8 @@ def _choose(
     held_ports: Collection[int],
 ) -> Choices:
     program = present.router_program or present.router_kind
-    if router or not program:
+    never_started = not paths.router_config.exists()  # then the record is of an attempt that got nowhere
+    if router or never_started or not program:
         program = choose_program(router or os.environ.get("SKUPPER_ROUTER", ""))
     elif program == SKROUTERD:  # a record of the kind alone
         program = choose_program(SKROUTERD)

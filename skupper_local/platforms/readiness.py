@@ -27,29 +27,29 @@ class Readiness:
 
 
 def wait_until_ready(
-    platform: Platform, home: Path, ask: Callable[[float], str], *, seconds: float = READY_SECONDS
+    platform: Platform,
+    home: Path,
+    ask: Callable[[float], str],
+    *,
+    seconds: float = READY_SECONDS,
+    restarts: int = 0,
 ) -> Readiness:
     """Ask again and again until the router answers, ends, or ``seconds`` are over.
 
-    ``ask`` gets the seconds it may take and returns why there was no answer, or an empty text.
+    ``ask`` gets the seconds it may take and returns why there was no answer, or an empty text. ``restarts`` is how often the
+    router had been started again before the wait began: 0 for one that was started a moment ago.
     """
     begin = time.monotonic()
-    started = time.time()
     reason = ""
     while (left := begin + seconds - time.monotonic()) > 0:
         reason = ask(min(left, 5.0))
         if not reason:
             return Readiness(ready=True, seconds=time.monotonic() - begin)
         report = platform.inspect(home)
-        if _has_ended(report, started):
+        if not report.present or report.restarts > restarts:
             return _not_ready(platform, home, begin, _how_it_ended(report))
         time.sleep(_POLL_SECONDS)
     return _not_ready(platform, home, begin, f"it did not answer within {seconds:g} s: {reason}")
-
-
-def _has_ended(report: RouterReport, started: float) -> bool:
-    """Whether a router ended since the wait began (with a second's grace for one that ended just before)."""
-    return not report.present or (report.last_exit is not None and report.last_exit.at >= started - 1.0)
 
 
 def _how_it_ended(report: RouterReport) -> str:
