@@ -91,6 +91,13 @@ def _ssl_profile(reader: EntityReader) -> None:
     for protocol in reader.words("protocols"):
         if protocol not in _PROTOCOLS:
             reader.problem("protocols", f"{protocol[:40]} is not one of {', '.join(_PROTOCOLS)}")
+    if reader.given("ciphers"):
+        from skupper_local.tls import TlsSettingsError, check_ciphers
+
+        try:
+            check_ciphers(reader.text("ciphers"))
+        except TlsSettingsError as error:
+            reader.problem("ciphers", str(error))
     if reader.integer("oldestValidOrdinal") > reader.integer("ordinal"):
         reader.problem("oldestValidOrdinal", "is larger than ordinal")
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable
 
+from skupper_local.errors import SkupperLocalError
 from skupper_local.router.configuration import SslProfile
 from skupper_local.tls import client_context, server_context
-
-from skupper_local.errors import SkupperLocalError
 
 
 class TlsProfiles:
@@ -30,6 +29,8 @@ class TlsProfiles:
                 private_key=profile.private_key_file,
                 ca=profile.ca_cert_file,
                 require_client_certificate=require_client_certificate,
+                ciphers=profile.ciphers,
+                protocols=profile.protocols,
             ),
         )
 
@@ -42,6 +43,8 @@ class TlsProfiles:
                 ca=profile.ca_cert_file,
                 certificate=profile.cert_file,
                 private_key=profile.private_key_file,
+                ciphers=profile.ciphers,
+                protocols=profile.protocols,
             ),
         )
 
