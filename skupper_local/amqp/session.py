@@ -105,12 +105,9 @@ class Session:
         self.remote_window -= 1
         output = self.connection.output
         if size > SMALL_PAYLOAD:
-            output.append(header)
-            output.append(payload)
+            output.put_large(header, payload)
         else:
-            output.append(header + payload)
-        output.size += len(header) + size
-        output.wake()
+            output.put(header + payload)
 
     def next_delivery_id(self) -> int:
         """A new delivery-id."""

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import ssl
 from collections import deque
 from collections.abc import Callable
+from itertools import islice
 
-from skupper_local.amqp.connection import READ_SIZE, Connection, State
+from skupper_local.amqp.connection import Connection, State
 from skupper_local.amqp.events import Event
+from skupper_local.amqp.tls_stream import RECORD, TlsStream
 
 HIGH_WATER = 393_216
 """Bytes queued for a peer from which on writers wait."""
@@ -22,7 +23,6 @@ HIGH_WATER = 393_216
 LOW_WATER = 131_072
 """Bytes queued below which waiting writers go on."""
 
-TLS_RECORD = 16_384
 MAX_BUFFERS = 64
 CLOSE_TIMEOUT = 2.0
 """Seconds that an orderly close may take before the socket is closed anyway."""
@@ -37,6 +37,7 @@ class AmqpTransport:
         sock: socket.socket,
         connection: Connection,
         on_events: Callable[[list[Event]], None],
+        tls: TlsStream | None = None,
     ) -> None:
         self.connection = connection
         self.closed = False
@@ -44,7 +45,7 @@ class AmqpTransport:
         self._sock = sock
         self._fd = sock.fileno()
         self._on_events = on_events
-        self._tls = isinstance(sock, ssl.SSLSocket)
+        self._tls = tls
         self._flush_scheduled = False
         self._writer_registered = False
         self._waiting: deque[Callable[[], None]] = deque()
@@ -57,7 +58,7 @@ class AmqpTransport:
         self._loop.add_reader(self._fd, self._readable)
         self._check_idle()
         self._wake()
-        if self._tls:
+        if self._tls is not None:
             # What came right after the handshake may wait inside the TLS object, where the selector cannot see it.
             self._loop.call_soon(self._readable)
 
@@ -68,43 +69,18 @@ class AmqpTransport:
             return
         connection = self.connection
         buffer = connection.get_buffer()
-        more = False
         try:
-            if self._tls:
-                count, more = self._read_records(buffer)
-                if not count:
-                    return
-            else:
-                count = self._sock.recv_into(buffer)
-        except (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            count = self._sock.recv_into(buffer) if self._tls is None else self._tls.read_into(buffer)
+        except (BlockingIOError, InterruptedError):
             return
         except OSError as error:
             self.abort(_reason(error))
             return
-        if count <= 0:
+        if not count:
             self.abort("the peer closed the connection")
             return
         connection.buffer_updated(count)
         self.dispatch()
-        if more and not self.closed:
-            self._loop.call_soon(self._readable)
-
-    def _read_records(self, buffer: memoryview) -> tuple[int, bool]:
-        """Read decrypted records up to ``READ_SIZE``. Returns the count (-1 at the end) and whether more may be pending."""
-        total = 0
-        recv_into = self._sock.recv_into
-        while total < READ_SIZE:
-            try:
-                count = recv_into(buffer[total:])
-            except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
-                return total, False
-            if count == 0:
-                # What was read before the end is parsed first; the end shows again at the next read.
-                return (total, True) if total else (-1, False)
-            total += count
-            if count < TLS_RECORD and not self._sock.pending():  # type: ignore[attr-defined]
-                return total, False
-        return total, True
 
     def dispatch(self) -> None:
         """Hand the connection's events to the owner; called after anything that may have made some."""
@@ -142,19 +118,19 @@ class AmqpTransport:
         if self.closed:
             return
         output = self.connection.output
+        output.seal()
         try:
-            if self._tls:
-                self._send_records()
+            if self._tls is not None:
+                self._send_encrypted(self._tls)
             else:
                 while output:
                     if len(output) == 1:
                         count = self._sock.send(output[0])
                     else:
-                        count = self._sock.sendmsg([output[i] for i in range(min(len(output), MAX_BUFFERS))])
+                        count = self._sock.sendmsg(list(islice(output, MAX_BUFFERS)))
                     output.sent(count)
-        except (BlockingIOError, InterruptedError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
-            self._writer_registered = True
-            self._loop.add_writer(self._fd, self._writable)
+        except (BlockingIOError, InterruptedError):
+            self._watch_writable()
         except OSError as error:
             self.abort(_reason(error))
             return
@@ -162,24 +138,30 @@ class AmqpTransport:
             for _ in range(len(self._waiting)):
                 self._waiting.popleft()()
 
-    def _send_records(self) -> None:
-        output = self.connection.output
-        send = self._sock.send
-        while output:
-            if len(output) > 1 and len(output[0]) < TLS_RECORD:
-                self._join_small()
-            output.sent(send(output[0]))
+    def _watch_writable(self) -> None:
+        if not self._writer_registered:
+            self._writer_registered = True
+            self._loop.add_writer(self._fd, self._writable)
 
-    def _join_small(self) -> None:
-        """Join the first buffers to a few full TLS records: a record of thirty bytes costs as much as a large one."""
+    def _send_encrypted(self, tls: TlsStream) -> None:
         output = self.connection.output
-        pieces: list[bytes | memoryview] = []
-        size = 0
-        while output and size < 4 * TLS_RECORD:
-            piece = output.popleft()
-            pieces.append(piece)
-            size += len(piece)
-        output.appendleft(b"".join(pieces))
+        while True:
+            tls.flush()
+            if tls.unsent:
+                self._watch_writable()
+                return
+            if not output:
+                return
+            while output and not tls.full:
+                piece = output.popleft()
+                output.size -= len(piece)
+                if output and len(piece) < RECORD // 2 < len(output[0]):
+                    # A header and its payload: fill the first record with both, so that no record is nearly empty.
+                    payload = memoryview(output[0])
+                    fitting = RECORD - len(piece)
+                    piece = bytes(piece) + payload[:fitting]
+                    output.sent(min(fitting, len(payload)))
+                tls.encrypt(piece)
 
     # ------------------------------------------------------------------ time and endings
 
@@ -211,7 +193,10 @@ class AmqpTransport:
         for timer in (self._idle_timer, self._close_timer):
             if timer is not None:
                 timer.cancel()
-        self._sock.close()
+        if self._tls is not None:
+            self._tls.close()
+        else:
+            self._sock.close()
         waiting, self._waiting = self._waiting, deque()
         for callback in waiting:
             callback()
@@ -219,9 +204,15 @@ class AmqpTransport:
     def _send_last(self) -> None:
         """What is still queued (a ``close`` with its error) goes out if the socket takes it without waiting."""
         output = self.connection.output
+        output.seal()
         try:
-            while output:
-                output.sent(self._sock.send(output[0]))
+            if self._tls is not None:
+                if not self._tls.unsent:
+                    self._tls.encrypt(output.take())
+                self._tls.flush()
+            else:
+                while output:
+                    output.sent(self._sock.send(output[0]))
         except OSError:
             pass
 

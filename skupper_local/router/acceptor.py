@@ -7,16 +7,16 @@ import socket
 import ssl
 from typing import TYPE_CHECKING
 
+from skupper_local.amqp.tls_stream import TlsStream
 from skupper_local.router.configuration import ListenerSettings
-
 from skupper_local.router.handshake import HANDSHAKE_TIMEOUT, certificate_user, prepare, start_peer, tls_over
 from skupper_local.router.peer import Peer, PeerFacts
+from skupper_local.router.sockets import BIND_RETRY, bind_message, listen_on
 
 if TYPE_CHECKING:
     from skupper_local.amqp.performatives import AmqpError
     from skupper_local.router.router import Router
 
-BIND_RETRY = 2.0
 MAX_HANDSHAKES = 256
 """Connections that may be between ``accept`` and ``open`` at once; more are closed at once."""
 MAX_CONNECTIONS = 4096
@@ -50,9 +50,9 @@ class Acceptor:
             self.message = EDGE_REASON
             return
         try:
-            self._sockets = _listen(settings.host, settings.port)
+            self._sockets = listen_on(settings.host, settings.port)
         except OSError as error:
-            message = f"cannot listen on {settings.host or '*'}:{settings.port}: {error.strerror or error}"
+            message = bind_message(settings.host, settings.port, error)
             if message != self.message:
                 router.log.error(f"listener {settings.name}: {message}")
             self.message = message
@@ -109,6 +109,7 @@ class Acceptor:
 
     async def _handshake(self, sock: socket.socket, address: str) -> None:
         settings, router = self.settings, self._router
+        tls: TlsStream | None = None
         user = version = cipher = None
         mechanisms = settings.sasl_mechanisms or ("ANONYMOUS",)
         if settings.ssl_profile is not None:
@@ -118,10 +119,11 @@ class Acceptor:
             )
             async with asyncio.timeout(HANDSHAKE_TIMEOUT):
                 tls = await tls_over(router.loop, sock, context, server=True)
-            sock = tls
             user = certificate_user(tls)
-            version = tls.version()
-            cipher = (tls.cipher() or ("", "", 0))[0]
+            version = tls.version
+            cipher = tls.cipher
+        elif settings.require_ssl:
+            raise OSError("this listener requires TLS and has no sslProfile")
         if user is None:
             mechanisms = tuple(name for name in mechanisms if name != "EXTERNAL")
         if settings.authenticate_peer:
@@ -140,12 +142,15 @@ class Acceptor:
         peer = start_peer(
             router,
             sock,
+            tls,
             facts,
             mechanisms=mechanisms,
             sasl_required=settings.authenticate_peer,
             cost=settings.cost,
             idle_timeout=float(settings.idle_timeout_seconds),
             frame_size=settings.max_frame_size,
+            session_frames=settings.max_session_frames,
+            link_capacity=settings.link_capacity,
             hostname=None,
             on_closed=self._peer_closed,
         )
@@ -153,37 +158,6 @@ class Acceptor:
 
     def _peer_closed(self, peer: Peer, error: AmqpError | None) -> None:
         self.peers.discard(peer)
-
-
-def _listen(host: str, port: int) -> list[socket.socket]:
-    """Listening sockets on every address of ``host`` (all interfaces when it is empty)."""
-    sockets: list[socket.socket] = []
-    seen = set()
-    try:
-        for family, kind, protocol, _, address in socket.getaddrinfo(
-            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        ):
-            if (family, address) in seen:
-                continue
-            seen.add((family, address))
-            try:
-                sock = socket.socket(family, kind, protocol)
-            except OSError:
-                if sockets or not host:
-                    continue  # a machine without IPv6
-                raise
-            sockets.append(sock)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if family == socket.AF_INET6:
-                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            sock.setblocking(False)
-            sock.bind(address)
-            sock.listen(256)
-    except OSError:
-        for sock in sockets:
-            sock.close()
-        raise
-    return sockets
 
 
 def tls_reason(error: BaseException) -> str:

@@ -11,7 +11,7 @@ from skupper_local.amqp import events
 from skupper_local.amqp.performatives import Terminus
 from skupper_local.router.addresses import AddressKind, parse_address
 from skupper_local.router.forwarding import MANAGEMENT_NAME
-from skupper_local.router.peer import LINK_CREDIT, MessageLink, Peer
+from skupper_local.router.peer import MessageLink, Peer
 
 
 class ClientPeer(Peer):
@@ -42,7 +42,7 @@ class ClientPeer(Peer):
             link.refuse("qd:no-route-to-dest", "this router serves management clients only")
             return
         link.accept()
-        link.issue_credit(LINK_CREDIT)
+        link.issue_credit(self.link_credit)
 
     def _serves(self, address: str | None) -> bool:
         if address is None:

@@ -7,12 +7,12 @@ import random
 import socket
 from typing import TYPE_CHECKING
 
-from skupper_local.router.configuration import ConnectorSettings
-from skupper_local.tls import verify_peer_name
-
+from skupper_local.amqp.tls_stream import TlsStream
 from skupper_local.router.acceptor import tls_reason
+from skupper_local.router.configuration import ConnectorSettings
 from skupper_local.router.handshake import HANDSHAKE_TIMEOUT, certificate_user, prepare, start_peer, tls_over
 from skupper_local.router.peer import Peer, PeerFacts
+from skupper_local.tls import verify_peer_name
 
 if TYPE_CHECKING:
     from skupper_local.amqp.performatives import AmqpError
@@ -81,6 +81,7 @@ class Dialer:
         family, kind, protocol, address = endpoint
         sock: socket.socket | None = None
         try:
+            tls: TlsStream | None = None
             user = version = cipher = None
             sock = socket.socket(family, kind, protocol)
             prepare(sock)
@@ -91,12 +92,11 @@ class Dialer:
                 context = router.tls.client(settings.ssl_profile)
                 async with asyncio.timeout(HANDSHAKE_TIMEOUT):
                     tls = await tls_over(router.loop, sock, context, server=False, host=settings.host)
-                sock = tls
                 if settings.verify_hostname:
-                    verify_peer_name(tls.getpeercert() or {}, settings.host)
+                    verify_peer_name(tls.peer_certificate or {}, settings.host)
                 user = certificate_user(tls)
-                version = tls.version()
-                cipher = (tls.cipher() or ("", "", 0))[0]
+                version = tls.version
+                cipher = tls.cipher
                 mechanisms = mechanisms or ("EXTERNAL", "ANONYMOUS")
         except (OSError, TimeoutError, ValueError) as error:
             if sock is not None:
@@ -129,12 +129,15 @@ class Dialer:
         self.peer = peer = start_peer(
             router,
             sock,
+            tls,
             facts,
             mechanisms=mechanisms or ("ANONYMOUS",),
             sasl_required=False,
             cost=settings.cost,
             idle_timeout=float(settings.idle_timeout_seconds),
             frame_size=settings.max_frame_size,
+            session_frames=settings.max_session_frames,
+            link_capacity=settings.link_capacity,
             hostname=settings.host,
             on_closed=on_closed,
         )

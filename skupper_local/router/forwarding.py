@@ -193,6 +193,8 @@ class Forwarder:
 
     def __init__(self, router: Router) -> None:
         self._router = router
+        self.streams_in_transit = 0
+        """Streams passed on since the start."""
 
     # ------------------------------------------------------------------ entry
 
@@ -226,7 +228,8 @@ class Forwarder:
             discard(delivery, _rejected("amqp:not-allowed", "router annotations from a client"))
             return
         trace = tuple(_plain(item) for item in head.annotations.trace)
-        if address.kind is AddressKind.LOCAL:
+        management = address.kind is AddressKind.MOBILE and address.name == MANAGEMENT_NAME
+        if address.kind is AddressKind.LOCAL or management:
             self._local(peer, delivery, head, address, data, more, between_routers)
         elif address.kind is AddressKind.ALL_ROUTERS and between_routers:
             self._all_routers(peer, delivery, head, address, data, more, trace)
@@ -355,6 +358,7 @@ class Forwarder:
             return
         message = self._annotated(head) + data[head.rest_offset :]
         if more or head.is_tcp_stream:
+            self.streams_in_transit += 1
             StreamRelay(delivery, peer, service, router_id).write(message, last=not more)
             return
         relay = None if delivery.settled else MessageRelay(delivery)

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from skupper_local import __version__
 from skupper_local.amqp.connection import Connection, ConnectionSettings
+from skupper_local.amqp.tls_stream import TlsStream
 from skupper_local.amqp.transport import AmqpTransport
 from skupper_local.amqp.types import Symbol
 from skupper_local.router.client_peer import ClientPeer
-from skupper_local.router.peer import ROLE_NORMAL, Peer, PeerFacts, RouterPeer
+from skupper_local.router.peer import LINK_CREDIT, ROLE_NORMAL, Peer, PeerFacts, RouterPeer
 
 if TYPE_CHECKING:
     from skupper_local.router.router import Router
@@ -44,38 +45,30 @@ async def tls_over(
     *,
     server: bool,
     host: str | None = None,
-) -> ssl.SSLSocket:
-    """Wrap a connected socket and do the TLS handshake. Raises ``OSError``; the socket is closed then."""
-    tls = context.wrap_socket(sock, server_side=server, do_handshake_on_connect=False, server_hostname=host)
-    fd = tls.fileno()
-    try:
-        while True:
-            ready: asyncio.Future[None] = loop.create_future()
+) -> TlsStream:
+    """Do the TLS handshake on a connected socket. Raises ``OSError`` (``ssl.SSLError`` included)."""
+    tls = TlsStream(sock, context, server=server, host=host)
+    while not tls.handshake():
+        ready: asyncio.Future[None] = loop.create_future()
 
-            def wake(ready: asyncio.Future[None] = ready) -> None:
-                if not ready.done():
-                    ready.set_result(None)
+        def wake(ready: asyncio.Future[None] = ready) -> None:
+            if not ready.done():
+                ready.set_result(None)
 
-            try:
-                tls.do_handshake()
-                return tls
-            except ssl.SSLWantReadError:
-                loop.add_reader(fd, wake)
-            except ssl.SSLWantWriteError:
-                loop.add_writer(fd, wake)
-            try:
-                await ready
-            finally:
-                loop.remove_reader(fd)
-                loop.remove_writer(fd)
-    except BaseException:
-        tls.close()
-        raise
+        loop.add_reader(tls.fd, wake)
+        if tls.unsent:
+            loop.add_writer(tls.fd, wake)
+        try:
+            await ready
+        finally:
+            loop.remove_reader(tls.fd)
+            loop.remove_writer(tls.fd)
+    return tls
 
 
-def certificate_user(tls: ssl.SSLSocket) -> str | None:
+def certificate_user(tls: TlsStream) -> str | None:
     """The subject of the verified certificate of the other side, as text; ``None`` without one."""
-    certificate: dict[str, Any] | None = tls.getpeercert()
+    certificate = tls.peer_certificate
     if not certificate:
         return None
     parts = [f"{key}={value}" for names in certificate.get("subject", ()) for key, value in names]
@@ -85,6 +78,7 @@ def certificate_user(tls: ssl.SSLSocket) -> str | None:
 def start_peer(
     router: Router,
     sock: socket.socket,
+    tls: TlsStream | None,
     facts: PeerFacts,
     *,
     mechanisms: tuple[str, ...],
@@ -92,6 +86,8 @@ def start_peer(
     cost: int,
     idle_timeout: float,
     frame_size: int | None,
+    session_frames: int | None,
+    link_capacity: int | None,
     hostname: str | None,
     on_closed: Callable[[Peer, Any], None] | None = None,
 ) -> Peer:
@@ -109,7 +105,7 @@ def start_peer(
             properties=open_properties(number, facts.role, cost),
             sasl_mechanisms=mechanisms,
             sasl_required=sasl_required,
-            incoming_window=CLIENT_WINDOW if client else ROUTER_WINDOW,
+            incoming_window=session_frames or (CLIENT_WINDOW if client else ROUTER_WINDOW),
             max_sessions=16 if client else 512,
             max_links=64 if client else 65_536,
             max_unsettled=1024 if client else 65_536,
@@ -117,8 +113,9 @@ def start_peer(
     )
     kind = ClientPeer if client else RouterPeer
     peer = kind(router, connection, facts, number)
+    peer.link_credit = link_capacity or LINK_CREDIT
     peer.on_closed = on_closed
-    peer.transport = AmqpTransport(router.loop, sock, connection, peer.handle)
+    peer.transport = AmqpTransport(router.loop, sock, connection, peer.handle, tls)
     router.peer_started(peer)
     peer.transport.start()
 

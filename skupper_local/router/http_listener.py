@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from skupper_local.errors import SkupperLocalError
 from skupper_local.http.server import HttpServer
-from skupper_local.router.acceptor import BIND_RETRY, listen_on
 from skupper_local.router.configuration import ListenerSettings
 from skupper_local.router.health import RouterMetrics, health_routes
+from skupper_local.router.sockets import BIND_RETRY, listen_on
 
 if TYPE_CHECKING:
     from skupper_local.router.router import Router
@@ -81,5 +81,6 @@ class HttpListener:
             routers=sum(node.router_id != router.router_id for node in nodes),
             deliveries_ingress=streams,
             deliveries_egress=streams,
+            deliveries_transit=router.forwarder.streams_in_transit,
             last_topology_change=int(max(changes) + time.time() - router.loop.time()) if changes else 0,
         )

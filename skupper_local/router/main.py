@@ -13,9 +13,13 @@ import logging
 import signal
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from skupper_local import __version__
 from skupper_local.errors import SkupperLocalError
+
+if TYPE_CHECKING:
+    pass
 
 PROGRAM = "skupper-local-router"
 LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s"
@@ -57,8 +61,7 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--log-level",
         choices=("debug", "info", "warning", "error"),
-        default="info",
-        help="the least important lines that are logged (to stderr)",
+        help="the least important lines that are logged to stderr (the log entity DEFAULT, else info)",
     )
     parser.add_argument("--check", action="store_true", help="read and check the configuration, then end")
     parser.add_argument("-v", "--version", action="version", version=f"{PROGRAM} {__version__}")
@@ -68,11 +71,13 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> int:
     """Run the program; returns its exit status."""
     arguments = _arguments(argv)
-    log = _logger(arguments.log_level)
+    log = _logger(arguments.log_level or "info")
     from skupper_local.router.configuration import load_configuration
 
     try:
         configuration = load_configuration(Path(arguments.conf))
+        if arguments.log_level is None:
+            log.setLevel(_configured_level(configuration))
         for warning in configuration.warnings:
             log.warning(warning)
         if arguments.check:
@@ -88,12 +93,18 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-async def _run(configuration: object, log: logging.Logger) -> None:
-    from skupper_local.router.configuration import RouterConfiguration
+def _configured_level(configuration: RouterConfiguration) -> int:
+    """The level of the log module DEFAULT; the other modules are parts of skrouterd that this program does not have."""
+    levels = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING}
+    for entity in configuration.logs:
+        if entity.module == "DEFAULT":
+            return levels.get(entity.enable.split(",")[-1].strip().rstrip("+"), logging.ERROR)
+    return logging.INFO
 
+
+async def _run(configuration: RouterConfiguration, log: logging.Logger) -> None:
     from skupper_local.router.router import Router, raise_descriptor_limit
 
-    assert isinstance(configuration, RouterConfiguration)
     raise_descriptor_limit()
     # Flows make little garbage that counts references cannot free; full collections would only cost pauses.
     gc.freeze()
@@ -104,7 +115,7 @@ async def _run(configuration: object, log: logging.Logger) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, router.reload_certificates)
-    await router.start()
+    router.start()
     log.info(f"router {router.router_id} is running, {PROGRAM} {__version__}")
     await stop.wait()
     log.info("stopping")

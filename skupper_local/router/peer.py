@@ -128,6 +128,7 @@ class Peer:
         self.number = number
         self.transport: AmqpTransport
         self.remote: Open | None = None
+        self.link_credit = LINK_CREDIT
         self.on_closed: Callable[[Peer, AmqpError | None], None] | None = None
         self.message_links: dict[Link, MessageLink] = {}
         self._handlers: dict[type, Callable[[Any], None]] = {
@@ -289,13 +290,13 @@ class RouterPeer(Peer):
             link.accept()
             if not link.is_sender:
                 self._data_in += 1
-                link.issue_credit(LINK_CREDIT)
+                link.issue_credit(self.link_credit)
             elif len(self.data_out) < PRIORITIES:
                 self.data_out.append(link)
                 self.message_links[link] = MessageLink(link)
         elif self.role == ROLE_DATA and not link.is_sender and terminus.address is None:
             link.accept()
-            link.issue_credit(LINK_CREDIT)
+            link.issue_credit(self.link_credit)
         elif self.control_in is None and self.control_out is None:
             link.refuse("qd:connection-role", "this listener is for routers")
         else:
@@ -310,14 +311,14 @@ class RouterPeer(Peer):
         elif link.is_sender:
             self.message_links[link] = MessageLink(link)
         else:
-            link.issue_credit(LINK_CREDIT)
+            link.issue_credit(self.link_credit)
 
     def _control_link(self, link: Link) -> None:
         if link.is_sender:
             self.control_out = self.message_links[link] = MessageLink(link)
         else:
             self.control_in = link
-            link.issue_credit(LINK_CREDIT)
+            link.issue_credit(self.link_credit)
         self._link_up_when_ready()
 
     def _link_up_when_ready(self) -> None:

@@ -18,14 +18,13 @@ import time
 from collections.abc import Coroutine
 from typing import Any
 
-from skupper_local.router.configuration import RouterConfiguration
-
 from skupper_local.router.acceptor import Acceptor
 from skupper_local.router.addresses import AddressKind, parse_address
 from skupper_local.router.client_peer import ClientPeer
+from skupper_local.router.configuration import RouterConfiguration
 from skupper_local.router.dialer import Dialer
 from skupper_local.router.forwarding import Forwarder
-from skupper_local.router.http_listener import HttpListener, start_http
+from skupper_local.router.http_listener import HttpListener
 from skupper_local.router.live_entities import LiveEntities
 from skupper_local.router.management_agent import ManagementAgent
 from skupper_local.router.message_head import Annotations, MessageHead, encode_message
@@ -69,6 +68,7 @@ class Router:
         self.started_at = time.time()
         self.router_id = configuration.router.id
         self.trace_id = f"0/{self.router_id}"
+        self.ready = False
         self.draining = False
         self.routing = RoutingEngine(
             self.router_id,
@@ -76,6 +76,10 @@ class Router:
             RoutingTimers(
                 hello_interval=configuration.router.hello_interval,
                 hello_max_age=configuration.router.hello_max_age,
+                ra_interval=configuration.router.ra_interval,
+                ra_interval_flux=configuration.router.ra_interval_flux,
+                remote_link_state_max_age=configuration.router.remote_ls_max_age,
+                unreachable_hold_off=configuration.router.unreachable_holdoff,
             ),
         )
         self.tls = TlsProfiles(configuration.ssl_profiles)
@@ -91,7 +95,7 @@ class Router:
         self.dialers = [Dialer(self, item) for item in configuration.connectors]
         self.tcp_connectors: list[TcpConnectorEndpoint] = []
         self.tcp_listeners: list[TcpListenerEndpoint] = []
-        self.http_listeners: list[HttpListener] = []
+        self.http_listeners = [HttpListener(self, item) for item in configuration.listeners if item.http]
         self._tasks: set[asyncio.Task[None]] = set()
         self._numbers = itertools.count(1)
         self._flow_numbers = itertools.count(1)
@@ -112,7 +116,7 @@ class Router:
 
     # ------------------------------------------------------------------ life
 
-    async def start(self) -> None:
+    def start(self) -> None:
         """Open listeners and links."""
         now = self.loop.time()
         for address in sorted({item.settings.address for item in self.tcp_connectors}):
@@ -123,12 +127,12 @@ class Router:
             listener.update()
         for dialer in self.dialers:
             dialer.start()
-        for item in self.configuration.listeners:
-            if item.http:
-                self.http_listeners.append(await start_http(self, item))
+        for http_listener in self.http_listeners:
+            http_listener.start()
         self.routing.tick(now)
         self.routing_changed()
         self.loop.call_later(HOUSEKEEPING_SECONDS, self._housekeeping)
+        self.ready = True
 
     async def stop(self) -> None:
         """Drain and close; takes at most ``DRAIN_SECONDS + CLOSE_SECONDS``.
@@ -159,6 +163,8 @@ class Router:
         deadline = self.loop.time() + CLOSE_SECONDS
         while self.peers and self.loop.time() < deadline:
             await asyncio.sleep(0.005)
+        for http_listener in self.http_listeners:
+            await http_listener.close()
         for task in list(self._tasks):
             task.cancel()
 
@@ -171,6 +177,8 @@ class Router:
             connector.refresh_tls()
         for listener in self.tcp_listeners:
             listener.refresh_tls()
+        for http_listener in self.http_listeners:
+            http_listener.refresh_tls()
         self.log.info("certificates read again")
 
     def _endpoints(self) -> list[TcpListenerEndpoint | TcpConnectorEndpoint]:
@@ -345,7 +353,9 @@ class Router:
         if known is not None and known[0] > now:
             return known[1]
         answers = await self.loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        endpoints: list[Endpoint] = [(family, kind, protocol, address) for family, kind, protocol, _, address in answers]
+        endpoints: list[Endpoint] = [
+            (family, kind, protocol, address) for family, kind, protocol, _, address in answers
+        ]
         self._resolved[(host, port)] = (now + RESOLVED_FOR, endpoints)
         return endpoints
 

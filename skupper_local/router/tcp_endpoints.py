@@ -13,27 +13,24 @@ import socket
 import ssl
 from typing import TYPE_CHECKING
 
-from skupper_local.router.configuration import TcpConnectorSettings, TcpListenerSettings
-from skupper_local.tls import verify_peer_name
-
 from skupper_local.amqp.link import IncomingDelivery
+from skupper_local.router.configuration import TcpConnectorSettings, TcpListenerSettings
+from skupper_local.router.handshake import HANDSHAKE_TIMEOUT, prepare, tls_over
 from skupper_local.router.message_head import TCP_STREAM_FLAGS, Annotations, MessageHead, tcp_stream_head
 from skupper_local.router.services import RemoteChoice, Service
+from skupper_local.router.sockets import BIND_RETRY, bind_message, listen_on
 from skupper_local.router.tcp_flow import DeliverySource, LocalSink, LocalSource, TcpFlow
 from skupper_local.router.tcp_socket import TcpSocket, TlsSocket
+from skupper_local.tls import verify_peer_name
 
 if TYPE_CHECKING:
     from skupper_local.router.peer import Peer
     from skupper_local.router.router import Router
 
-BACKLOG = 1024
 ACCEPTS_PER_TURN = 128
-BIND_RETRY = 2.0
-"""Seconds between attempts to bind a port that somebody else has."""
 ACCEPT_PAUSE = 0.1
 """Seconds without accepting after the process ran out of file descriptors."""
 CONNECT_TIMEOUT = 20.0
-HANDSHAKE_TIMEOUT = 10.0
 _OUT_OF_RESOURCES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
@@ -62,25 +59,6 @@ class Counters:
             flow.abort()
 
 
-async def tls_handshake(loop: asyncio.AbstractEventLoop, sock: TlsSocket) -> None:
-    """Bring the TLS handshake of an application connection to its end. Raises ``OSError`` (``ssl.SSLError`` included)."""
-    while not sock.handshake():
-        ready: asyncio.Future[None] = loop.create_future()
-
-        def wake(ready: asyncio.Future[None] = ready) -> None:
-            if not ready.done():
-                ready.set_result(None)
-
-        loop.add_reader(sock.fd, wake)
-        if sock.unsent:
-            loop.add_writer(sock.fd, wake)
-        try:
-            await ready
-        finally:
-            loop.remove_reader(sock.fd)
-            loop.remove_writer(sock.fd)
-
-
 class TcpListenerEndpoint(Counters):
     """A tcpListener. ``message`` says why it is down, or is empty."""
 
@@ -93,13 +71,13 @@ class TcpListenerEndpoint(Counters):
         self._context: ssl.SSLContext | None = None
         self.refresh_tls()
         self._service: Service = router.services.get(settings.address)
-        self._socket: socket.socket | None = None
+        self._sockets: list[socket.socket] = []
         self._retry: asyncio.TimerHandle | None = None
 
     @property
     def is_up(self) -> bool:
         """Whether the socket is open."""
-        return self._socket is not None
+        return bool(self._sockets)
 
     def refresh_tls(self) -> None:
         """Use the certificates as they are now for new connections."""
@@ -112,7 +90,7 @@ class TcpListenerEndpoint(Counters):
     def update(self) -> None:
         """Open or close the socket as the address is reachable or not."""
         reachable = self._service.reachable(self._router.routing) and not self._router.draining
-        if reachable and self._socket is None and self._retry is None:
+        if reachable and not self._sockets and self._retry is None:
             self._open()
         elif not reachable:
             self.close()
@@ -121,31 +99,19 @@ class TcpListenerEndpoint(Counters):
     def _open(self) -> None:
         self._retry = None
         settings = self.settings
-        sock = None
         try:
-            family, kind, protocol, _, address = socket.getaddrinfo(
-                settings.host or None, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-            )[0]
-            sock = socket.socket(family, kind, protocol)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if family == socket.AF_INET6 and settings.host not in ("", "::"):
-                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            sock.setblocking(False)
-            sock.bind(address)
-            sock.listen(BACKLOG)
+            sockets = listen_on(settings.host, settings.port)
         except OSError as error:
-            if sock is not None:
-                sock.close()
-            reason = error.strerror or str(error)
-            message = f"cannot listen on {settings.host}:{settings.port}: {reason}"
+            message = bind_message(settings.host, settings.port, error)
             if message != self.message:
                 self._router.log.error(f"tcpListener {settings.name}: {message}")
             self.message = message
             self._retry = self._loop.call_later(BIND_RETRY, self._open_again)
             return
-        self._socket = sock
+        self._sockets = sockets
         self.message = ""
-        self._loop.add_reader(sock.fileno(), self._accept)
+        for sock in sockets:
+            self._loop.add_reader(sock.fileno(), self._accept, sock)
 
     def _open_again(self) -> None:
         self._retry = None
@@ -156,15 +122,14 @@ class TcpListenerEndpoint(Counters):
         if self._retry is not None:
             self._retry.cancel()
             self._retry = None
-        if self._socket is not None:
-            self._loop.remove_reader(self._socket.fileno())
-            self._socket.close()
-            self._socket = None
+        for sock in self._sockets:
+            self._loop.remove_reader(sock.fileno())
+            sock.close()
+        self._sockets = []
 
-    def _accept(self) -> None:
-        listening = self._socket
+    def _accept(self, listening: socket.socket) -> None:
         for _ in range(ACCEPTS_PER_TURN):
-            if listening is None or self._socket is not listening:
+            if listening not in self._sockets:
                 return
             try:
                 sock, _address = listening.accept()
@@ -185,19 +150,19 @@ class TcpListenerEndpoint(Counters):
                 self._router.spawn(self._accept_tls(sock, self._context))
 
     def _resume_accepting(self, listening: socket.socket) -> None:
-        if self._socket is listening:
-            self._loop.add_reader(listening.fileno(), self._accept)
+        if listening in self._sockets:
+            self._loop.add_reader(listening.fileno(), self._accept, listening)
 
     async def _accept_tls(self, sock: socket.socket, context: ssl.SSLContext) -> None:
-        tls = TlsSocket(sock, context, server=True)
+        prepare(sock)
         try:
             async with asyncio.timeout(HANDSHAKE_TIMEOUT):
-                await tls_handshake(self._loop, tls)
+                tls = await tls_over(self._loop, sock, context, server=True)
         except (OSError, TimeoutError, asyncio.CancelledError):
             self.connections_closed += 1
-            tls.close()
+            sock.close()
             return
-        self._begin(tls)
+        self._begin(TlsSocket(sock, tls))
 
     def _begin(self, sock: TcpSocket) -> None:
         """A client is there: choose who serves it and open the way."""
@@ -332,11 +297,10 @@ class TcpConnectorEndpoint(Counters):
                 await self._loop.sock_connect(sock, address)
                 if self._context is None:
                     return TcpSocket(sock)
-                tls = TlsSocket(sock, self._context, server=False, host=settings.host)
-                await tls_handshake(self._loop, tls)
+                tls = await tls_over(self._loop, sock, self._context, server=False, host=settings.host)
                 if settings.verify_hostname:
-                    verify_peer_name(tls.tls.getpeercert() or {}, settings.host)
-                return tls
+                    verify_peer_name(tls.peer_certificate or {}, settings.host)
+                return TlsSocket(sock, tls)
             except OSError as error:
                 sock.close()
                 last = error

@@ -172,6 +172,8 @@ class TcpFlow:
         if not self._reading and not self._read_done and not self.ended and self.sock is not None:
             self._reading = True
             self._loop.add_reader(self.sock.fd, self._readable)
+            if self.sock.buffered:
+                self._loop.call_soon(self._readable_again)
 
     def _stop_reading(self) -> None:
         if self._reading:
@@ -211,6 +213,12 @@ class TcpFlow:
         sink.write(data, last=last)
         if last:
             self._end_when_done()
+        elif self._reading and sock.buffered:
+            self._loop.call_soon(self._readable_again)
+
+    def _readable_again(self) -> None:
+        if self._reading:
+            self._readable()
 
     def stream_writable(self) -> None:
         """The sink can take more."""

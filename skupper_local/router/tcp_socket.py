@@ -1,21 +1,22 @@
 """The two kinds of application connection: plain TCP and TLS over it, with one face.
 
 Both are non-blocking. ``receive`` and ``send`` raise ``BlockingIOError`` when they would wait and ``OSError`` when the
-connection is broken; ``receive`` returns ``b""`` at the end of the stream. TLS runs over memory buffers, not over the socket
-itself, because only then is it certain which bytes the TLS engine has seen: closing one direction while the other still
-carries data loses none (TLS 1.3 allows that; the socket functions of ``ssl`` do not).
+connection is broken; ``receive`` returns ``b""`` at the end of the stream.
 """
 
 from __future__ import annotations
 
 import contextlib
 import socket
-import ssl
 import struct
 from collections.abc import Sequence
 
+from skupper_local.amqp.tls_stream import TlsStream
+
 MAX_BUFFERS = 64
-TLS_READ = 65_536
+SMALLEST_BUFFER = 16_384
+LARGEST_PIECE = 262_144
+"""Plain text encrypted at once: what a socket does not take of it is kept as ciphertext."""
 LINGER_RESET = struct.pack("ii", 1, 0)
 
 
@@ -35,6 +36,11 @@ class TcpSocket:
     def receive(self, size: int) -> bytes:
         """Up to ``size`` bytes."""
         return self._socket.recv(size)
+
+    @property
+    def buffered(self) -> bool:
+        """Whether more can be received at once although no selector will say so."""
+        return False
 
     def at_end(self) -> bool:
         """Whether the end of the stream is next; never waits."""
@@ -71,112 +77,52 @@ class TcpSocket:
 
 
 class TlsSocket(TcpSocket):
-    """TLS over a TCP connection. ``handshake`` must have returned ``True`` before anything is sent or received."""
+    """TLS over a TCP connection, after its handshake."""
 
-    __slots__ = ("_ended", "_incoming", "_outgoing", "_write_shut", "tls")
+    __slots__ = ("_buffer", "_tls")
 
-    def __init__(
-        self, sock: socket.socket, context: ssl.SSLContext, *, server: bool, host: str | None = None
-    ) -> None:
+    def __init__(self, sock: socket.socket, tls: TlsStream) -> None:
         super().__init__(sock)
-        self._incoming = ssl.MemoryBIO()
-        self._outgoing = ssl.MemoryBIO()
-        self._ended = False
-        self._write_shut = False
-        self.tls = context.wrap_bio(self._incoming, self._outgoing, server_side=server, server_hostname=host)
-
-    def handshake(self) -> bool:
-        """One step. ``False``: call again when the socket is readable (or, with ``unsent``, writable)."""
-        try:
-            self.tls.do_handshake()
-        except ssl.SSLWantReadError:
-            self.flush()
-            try:
-                data = self._socket.recv(TLS_READ)
-            except BlockingIOError:
-                return False
-            if not data:
-                raise ConnectionResetError(
-                    "the peer closed the connection during the TLS handshake"
-                ) from None
-            self._incoming.write(data)
-            return self.handshake()
-        except ssl.SSLError:
-            with contextlib.suppress(OSError):
-                self.flush()  # the alert tells the peer why
-            raise
-        self.flush()
-        return True
+        self._tls = tls
+        self._buffer = memoryview(bytearray(SMALLEST_BUFFER))
 
     def receive(self, size: int) -> bytes:
-        """The plain text of what arrived. ``size`` bounds what is taken from the network."""
-        if self._ended:
-            return b""
-        pieces = self._decrypt()
-        if not pieces and not self._ended:
-            data = self._socket.recv(size)
-            if data:
-                self._incoming.write(data)
-            else:
-                self._incoming.write_eof()
-            pieces = self._decrypt()
-        if not pieces and not self._ended:
-            raise BlockingIOError
-        return b"".join(pieces)
+        if len(self._buffer) < size:
+            self._buffer = memoryview(bytearray(size))
+        return bytes(self._buffer[: self._tls.read_into(self._buffer[:size])])
 
-    def _decrypt(self) -> list[bytes]:
-        pieces = []
-        try:
-            while True:
-                piece = self.tls.read(TLS_READ)
-                if not piece:
-                    self._ended = True
-                    break
-                pieces.append(piece)
-        except (ssl.SSLWantReadError, ssl.SSLSyscallError):
-            pass
-        except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
-            # Peers that close without close_notify are common; what they sent until then was authenticated.
-            self._ended = True
-        return pieces
+    @property
+    def buffered(self) -> bool:
+        return self._tls.buffered
 
     def at_end(self) -> bool:
-        return self._ended
+        return self._tls.ended
 
     def send(self, buffers: Sequence[bytes | memoryview]) -> int:
-        self.flush()
-        if self._outgoing.pending:
+        tls = self._tls
+        tls.flush()
+        if tls.unsent:
             raise BlockingIOError
         taken = 0
-        for buffer in buffers[:MAX_BUFFERS]:
-            taken += self.tls.write(buffer)
-            if self._outgoing.pending >= 4 * TLS_READ:
+        for buffer in buffers:
+            tls.encrypt(buffer[:LARGEST_PIECE])
+            taken += min(len(buffer), LARGEST_PIECE)
+            if tls.full or len(buffer) > LARGEST_PIECE:
                 break
-        self.flush()
+        tls.flush()
         return taken
 
     @property
     def unsent(self) -> bool:
-        return self._outgoing.pending > 0
+        return self._tls.unsent
 
     def flush(self) -> None:
-        while self._outgoing.pending:
-            data = self._outgoing.read()
-            try:
-                sent = self._socket.send(data)
-            except BlockingIOError:
-                sent = 0
-            if sent < len(data):
-                rest = data[sent:]
-                # A memory BIO cannot take bytes back at its front, so it is empty now and gets the rest again.
-                self._outgoing.write(rest)
-                return
-        if self._write_shut:
-            super().shutdown_write()
+        self._tls.flush()
 
     def shutdown_write(self) -> None:
-        with contextlib.suppress(ssl.SSLError, OSError):
-            self.tls.unwrap()
-        self._write_shut = True
-        with contextlib.suppress(OSError):
-            self.flush()
+        self._tls.shutdown_write()
+
+    def close(self, *, reset: bool = False) -> None:
+        if not reset:
+            self._tls.close()
+        super().close(reset=reset)

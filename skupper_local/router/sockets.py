@@ -1,0 +1,46 @@
+"""Listening sockets, the same way for AMQP, HTTP and TCP listeners."""
+
+from __future__ import annotations
+
+import socket
+
+BIND_RETRY = 2.0
+"""Seconds between attempts to bind a port that somebody else has."""
+
+BACKLOG = 1024
+
+
+def listen_on(host: str, port: int) -> list[socket.socket]:
+    """Non-blocking listening sockets on every address of ``host`` (all interfaces when it is empty). Raises ``OSError``."""
+    sockets: list[socket.socket] = []
+    seen = set()
+    try:
+        for family, kind, protocol, _, address in socket.getaddrinfo(
+            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        ):
+            if (family, address) in seen:
+                continue
+            seen.add((family, address))
+            try:
+                sock = socket.socket(family, kind, protocol)
+            except OSError:
+                if not host:
+                    continue  # a machine without IPv6
+                raise
+            sockets.append(sock)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            sock.setblocking(False)
+            sock.bind(address)
+            sock.listen(BACKLOG)
+    except OSError:
+        for sock in sockets:
+            sock.close()
+        raise
+    return sockets
+
+
+def bind_message(host: str, port: int, error: OSError) -> str:
+    """Why a port cannot be listened on."""
+    return f"cannot listen on {host or '*'}:{port}: {error.strerror or error}"
