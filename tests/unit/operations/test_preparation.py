@@ -1,0 +1,165 @@
+"""What is chosen once, what is kept, and what ends up on disk."""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+
+import pytest
+
+from skupper_local.entities import decode_configuration
+from skupper_local.namespace.lock import lock_namespace
+from skupper_local.namespace.paths import NamespacePaths
+from skupper_local.namespace.records import Choices, DesiredState, read_choices, read_desired_state
+from skupper_local.operations.create import create_listener, create_site
+from skupper_local.operations.declarations import read_declarations
+from skupper_local.operations.errors import PortInUseError
+from skupper_local.operations.ports import require_free, sockets_of
+from skupper_local.operations.preparation import Prepared, choose, install, prepare, read_configuration
+from skupper_local.operations.target import Target
+from skupper_local.site import SiteState, assemble
+from tests.rig.ports import free_port
+
+HOST = "127.0.0.1"
+
+
+@pytest.fixture(autouse=True)
+def _no_wish(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SKUPPER_ROUTER", "embedded")
+
+
+def declared(target: Target) -> SiteState:
+    resources = read_declarations(target.paths.input_resources).require()
+    return assemble(resources, namespace=target.namespace).require()
+
+
+def made(target: Target, *, router: str = "") -> Prepared:
+    with lock_namespace(target.paths, command="test") as held:
+        state = declared(target)
+        prepared = prepare(target.paths, state, choose(held, state, router=router), platform="linux")
+        install(held, prepared, platform="linux", desired=DesiredState.RUNNING)
+    return prepared
+
+
+def site(home: Path, name: str) -> Target:
+    target = Target(NamespacePaths.of(name, home))
+    create_site(target, name, enable_link_access=True)
+    return target
+
+
+def tree(paths: NamespacePaths) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in paths.home.rglob("*") if path.is_file()}
+
+
+def test_preparing_again_changes_not_one_byte(tmp_path: Path) -> None:
+    west = site(tmp_path, "west")
+    first = made(west)
+    before = tree(west.paths)
+    second = made(west)
+    assert tree(west.paths) == before
+    assert second.configuration_digest == first.configuration_digest
+    assert second.credentials_digest == first.credentials_digest
+
+
+def test_a_new_listener_changes_the_configuration_and_no_credentials(tmp_path: Path) -> None:
+    west = site(tmp_path, "west")
+    first = made(west)
+    create_listener(west, "backend", 8080, host=HOST)
+    second = made(west)
+    assert second.configuration_digest != first.configuration_digest
+    assert second.credentials_digest == first.credentials_digest
+
+
+def test_another_router_program_is_another_configuration(tmp_path: Path) -> None:
+    west = site(tmp_path, "west")
+    first = made(west)
+    second = made(west, router="/bin/sh")
+    assert second.program == "/bin/sh"
+    assert second.configuration_digest != first.configuration_digest
+
+
+def test_the_router_chosen_at_the_first_start_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    west = site(tmp_path, "west")
+    assert made(west).program == "embedded"
+    monkeypatch.setenv("SKUPPER_ROUTER", "/bin/sh")
+    assert made(west).program == "embedded"
+
+
+def test_sites_of_one_user_never_choose_the_same_port(tmp_path: Path) -> None:
+    chosen = [port for name in ("a", "b", "c") for port in made(site(tmp_path, name)).choices.ports.values()]
+    assert len(chosen) == len(set(chosen)) == 9
+
+
+def test_a_port_of_a_link_access_is_kept_even_when_somebody_else_has_it(tmp_path: Path) -> None:
+    west = site(tmp_path, "west")
+    ports = dict(made(west).choices.ports)
+    with (
+        socket.create_server(("", ports["west/inter-router"])),
+        socket.create_server((HOST, ports["skupper-local/normal"])),
+    ):
+        again = made(west).choices.ports
+    assert again["west/inter-router"] == ports["west/inter-router"]
+    assert again["skupper-local/normal"] != ports["skupper-local/normal"]
+
+
+def test_identity_and_ports_of_a_namespace_of_the_reference_are_taken_over(tmp_path: Path) -> None:
+    west = site(tmp_path, "west")
+    west.paths.runtime_router.mkdir(parents=True)
+    local = free_port()
+    metadata = json.dumps({"id": "0af1cd3e-0000-4000-8000-000000000000", "version": "2", "platform": "linux"})
+    entities = [
+        ["router", {"id": "west-1753277107-482913577", "mode": "interior", "metadata": metadata}],
+        ["listener", {"name": "skupper-local-normal", "role": "normal", "host": HOST, "port": local}],
+        ["listener", {"name": "west-inter-router", "role": "inter-router", "port": 25672}],
+        ["listener", {"name": "west-edge", "role": "edge", "port": 25673}],
+    ]
+    west.paths.router_config.write_text(json.dumps(entities))
+    choices = made(west).choices
+    assert choices.site_id == "0af1cd3e-0000-4000-8000-000000000000"
+    assert choices.ports == {
+        "skupper-local/normal": local,
+        "west/inter-router": 25672,
+        "west/edge": 25673,
+    }
+
+
+def test_what_was_chosen_and_wanted_is_recorded(tmp_path: Path) -> None:
+    west = site(tmp_path, "west")
+    prepared = made(west)
+    assert read_choices(west.paths) == prepared.choices
+    assert prepared.choices != Choices()
+    assert read_desired_state(west.paths) is DesiredState.RUNNING
+    assert west.paths.platform.read_text() == "platform: linux\n"
+    assert read_configuration(west.paths) == prepared.configuration
+    assert decode_configuration(west.paths.router_config.read_bytes()) == list(prepared.configuration)
+
+
+def test_every_certificate_file_the_configuration_names_is_there(tmp_path: Path) -> None:
+    west = site(tmp_path, "west")
+    prepared = made(west)
+    named = [
+        Path(str(value))
+        for entity in prepared.configuration
+        if entity.type == "sslProfile"
+        for key, value in entity.attributes.items()
+        if key.endswith("File")
+    ]
+    assert named
+    assert all(path.is_file() for path in named)
+
+
+def test_ports_that_are_taken_are_all_named_and_those_of_our_own_router_are_not(tmp_path: Path) -> None:
+    west = site(tmp_path, "west")
+    with socket.create_server((HOST, 0)) as one, socket.create_server((HOST, 0)) as two:
+        taken = [one.getsockname()[1], two.getsockname()[1]]
+        for port in taken:
+            create_listener(west, f"l{port}", port, host=HOST)
+        configuration = made(west).configuration
+        with pytest.raises(PortInUseError) as caught:
+            require_free(configuration, ())
+        assert all(str(port) in caught.value.why for port in taken)
+        require_free(configuration, configuration)
+    assert len(sockets_of(configuration)) == 5
