@@ -19,7 +19,7 @@ from skupper_local import __version__
 from skupper_local.errors import SkupperLocalError
 
 if TYPE_CHECKING:
-    pass
+    from skupper_local.router.configuration import RouterConfiguration
 
 PROGRAM = "skupper-local-router"
 LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s"
