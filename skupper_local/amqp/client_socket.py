@@ -154,7 +154,11 @@ class DeadlineSocket:
     # ------------------------------------------------------------------ bytes
 
     def send(self, data: bytes, waiting_for: str) -> None:
-        """Send all of ``data``."""
+        """Send all of ``data``, or what a peer that went away still takes.
+
+        Why it went is found by reading: what it said before, an alert of TLS or an AMQP ``close``, is still to come, or the
+        end of the stream is.
+        """
         view = memoryview(data)
         while view:
             try:
@@ -162,8 +166,8 @@ class DeadlineSocket:
             except self._would_block as error:
                 events = select.POLLOUT if self._writes(error) else select.POLLIN
                 self._wait(self._sock, events, waiting_for)
-            except OSError as error:
-                raise self._broken(error) from error
+            except OSError:
+                return
 
     def _writes(self, error: BaseException) -> bool:
         return not self._wants_write or isinstance(error, self._wants_write)
