@@ -310,7 +310,7 @@ class Router:
         if head.reply_to is None:
             return
         address = parse_address(head.reply_to, self.router_id)
-        properties = {"statusCode": response.status, "statusDescription": response.description}
+        properties = response.application_properties()
         if address.kind is AddressKind.LOCAL:
             message = encode_message(
                 None,
