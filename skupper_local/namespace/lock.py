@@ -133,6 +133,30 @@ def lock_namespace(
         os.close(descriptor)
 
 
+@contextlib.contextmanager
+def lock_port_choices(held: HeldLock, *, patience: float = DEFAULT_PATIENCE) -> Iterator[None]:
+    """One namespace of this user at a time looks for free ports and records them; for the holder of a namespace.
+
+    The lock is on the data home itself, so that it needs no file. Raises :class:`NamespaceBusyError`.
+    """
+    paths = held.paths
+    deadline = time.monotonic() + patience
+    with explained(f"cannot lock {paths.data_home}", paths.data_home):
+        descriptor = os.open(paths.data_home, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        while not _try_lock(descriptor):
+            if time.monotonic() >= deadline:
+                raise NamespaceBusyError(
+                    f"cannot choose ports for namespace {paths.name}, waited {patience:g} s",
+                    why="a command for another namespace is choosing ports and does not come to an end",
+                    next_step="see what runs (skupper-local namespace list), then repeat the command",
+                )
+            time.sleep(_POLL)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def recover_if_needed(paths: NamespacePaths, *, command: str, patience: float = DEFAULT_PATIENCE) -> Recovery:
     """For whoever starts a router: finish or undo an interrupted change first.
 

@@ -7,12 +7,11 @@ decisions are made in ``site`` and ``pki``; this module asks the machine for the
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
 import uuid
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +19,7 @@ from pathlib import Path
 from skupper_local import __version__
 from skupper_local.entities import Entity, decode_configuration, encode_configuration
 from skupper_local.host import addresses, names, ports
-from skupper_local.namespace.lock import HeldLock
+from skupper_local.namespace.lock import HeldLock, lock_port_choices
 from skupper_local.namespace.paths import NamespacePaths, list_namespaces
 from skupper_local.namespace.records import (
     Choices,
@@ -98,7 +97,7 @@ def choose(
     ``namespace.records``, RouterChoiceInvalidError and NoFreePortError.
     """
     paths = held.paths
-    with _choosing_ports(paths):
+    with lock_port_choices(held):
         present = read_choices(paths)
         choices = _choose(paths, present, state, read_configuration(paths), router, held_ports)
         if choices != present:
@@ -174,17 +173,6 @@ def install(
     if desired:
         transaction.write(paths.desired_state, encode_desired_state(desired))
     return transaction.commit()
-
-
-@contextlib.contextmanager
-def _choosing_ports(paths: NamespacePaths) -> Iterator[None]:
-    """One namespace at a time looks for free ports and records them."""
-    descriptor = os.open(paths.data_home, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def read_configuration(paths: NamespacePaths) -> tuple[Entity, ...]:

@@ -15,7 +15,12 @@ from pathlib import Path
 import pytest
 
 from skupper_local.namespace.errors import NamespaceBusyError, NamespaceDirectoryError
-from skupper_local.namespace.lock import lock_holder, lock_namespace, recover_if_needed
+from skupper_local.namespace.lock import (
+    lock_holder,
+    lock_namespace,
+    lock_port_choices,
+    recover_if_needed,
+)
 from skupper_local.namespace.paths import NamespacePaths, list_namespaces
 from skupper_local.namespace.transaction import Recovery
 from tests.unit.namespace.faults import killed_at, open_to_others
@@ -213,3 +218,17 @@ def test_keys_of_an_adopted_namespace_become_private(paths: NamespacePaths, tmp_
         assert held.tighten_permissions() == ()
     assert key.stat().st_mode & 0o777 == 0o600
     assert outside.stat().st_mode & 0o777 == 0o644
+
+
+def test_only_one_namespace_chooses_ports_at_a_time(tmp_path: Path) -> None:
+    west, east = (NamespacePaths.of(name, tmp_path / "skupper") for name in ("west", "east"))
+    with (
+        lock_namespace(west, command="start") as held_west,
+        lock_namespace(east, command="start") as held_east,
+    ):
+        with lock_port_choices(held_west):
+            with pytest.raises(NamespaceBusyError) as caught, lock_port_choices(held_east, patience=0.1):
+                pass
+            assert caught.value.what == "cannot choose ports for namespace east, waited 0.1 s"
+        with lock_port_choices(held_east, patience=0.1):
+            pass
