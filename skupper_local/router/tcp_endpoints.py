@@ -60,12 +60,12 @@ class Counters:
 
 
 class TcpListenerEndpoint(Counters):
-    """A tcpListener. ``message`` says why it is down, or is empty."""
+    """A tcpListener. ``message`` is why its port cannot be bound; down without one, its address has no consumer."""
 
     def __init__(self, router: Router, settings: TcpListenerSettings) -> None:
         super().__init__()
         self.settings = settings
-        self.message = "no connector for this address is reachable"
+        self.message = ""
         self._router = router
         self._loop = router.loop
         self._context: ssl.SSLContext | None = None
@@ -94,7 +94,7 @@ class TcpListenerEndpoint(Counters):
             self._open()
         elif not reachable:
             self.close()
-            self.message = "no connector for this address is reachable"
+            self.message = ""
 
     def _open(self) -> None:
         self._retry = None
@@ -102,10 +102,12 @@ class TcpListenerEndpoint(Counters):
         try:
             sockets = listen_on(settings.host, settings.port)
         except OSError as error:
-            message = bind_message(settings.host, settings.port, error)
-            if message != self.message:
-                self._router.log.error(f"tcpListener {settings.name}: {message}")
-            self.message = message
+            reason = error.strerror or str(error)
+            if reason != self.message:
+                self._router.log.error(
+                    f"tcpListener {settings.name}: {bind_message(settings.host, settings.port, error)}"
+                )
+            self.message = reason
             self._retry = self._loop.call_later(BIND_RETRY, self._open_again)
             return
         self._sockets = sockets
