@@ -52,10 +52,12 @@ class Acceptor:
         try:
             self._sockets = listen_on(settings.host, settings.port)
         except OSError as error:
-            message = bind_message(settings.host, settings.port, error)
-            if message != self.message:
-                router.log.error(f"listener {settings.name}: {message}")
-            self.message = message
+            reason = error.strerror or str(error)
+            if reason != self.message:
+                router.log.error(
+                    f"listener {settings.name}: {bind_message(settings.host, settings.port, error)}"
+                )
+            self.message = reason
             self._retry = router.loop.call_later(BIND_RETRY, self.start)
             return
         self.message = ""
