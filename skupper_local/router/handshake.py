@@ -123,7 +123,7 @@ def start_peer(
         if peer.remote is None:
             peer.transport.abort("no AMQP open came in time")
 
-    router.loop.call_later(HANDSHAKE_TIMEOUT, give_up)
+    peer.open_timer = router.loop.call_later(HANDSHAKE_TIMEOUT, give_up)
     return peer
 
 

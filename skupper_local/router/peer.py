@@ -7,6 +7,7 @@ links mean on this kind of connection (``RouterPeer`` between routers, ``ClientP
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from skupper_local.amqp import events
 from skupper_local.amqp.connection import Connection, State
+from skupper_local.amqp.errors import RemoteProtocolError
 from skupper_local.amqp.events import Event
 from skupper_local.amqp.link import IncomingDelivery, Link, OutgoingDelivery
 from skupper_local.amqp.performatives import AmqpError, Open, Terminus
@@ -32,6 +34,8 @@ LINK_CREDIT = 250
 
 MAX_QUEUED_MESSAGES = 10_000
 MAX_QUEUED_BYTES = 16 * 1_048_576
+
+INTERNAL_ERROR = AmqpError("amqp:internal-error", "the router failed to handle what was sent")
 
 ROLE_NORMAL = "normal"
 ROLE_INTER_ROUTER = "inter-router"
@@ -130,6 +134,7 @@ class Peer:
         self.remote: Open | None = None
         self.link_credit = LINK_CREDIT
         self.on_closed: Callable[[Peer, AmqpError | None], None] | None = None
+        self.open_timer: asyncio.TimerHandle | None = None
         self.message_links: dict[Link, MessageLink] = {}
         self._handlers: dict[type, Callable[[Any], None]] = {
             events.TransferReceived: self._transfer,
@@ -159,7 +164,14 @@ class Peer:
         """Everything that happened on the connection in one turn."""
         handlers = self._handlers
         for event in batch:
-            handlers[type(event)](event)
+            try:
+                handlers[type(event)](event)
+            except RemoteProtocolError as error:
+                self.connection.close(error.error)
+            except Exception:
+                # A defect of ours must cost the peer that found it its connection, and nobody else anything.
+                self.router.log.exception(f"connection {self.number} ({self.facts.host}): an internal error")
+                self.connection.close(INTERNAL_ERROR)
         self.router.flush_flows()
 
     def when_window_opens(self, session: Session, callback: Callable[[], None]) -> None:
@@ -224,9 +236,17 @@ class Peer:
 
     def _opened(self, event: events.Opened) -> None:
         self.remote = event.peer
+        self._forget_open_timer()
         self.router.peer_opened(self)
 
+    def _forget_open_timer(self) -> None:
+        # A timer that stayed would keep the peer and its buffers in memory until it is due.
+        if self.open_timer is not None:
+            self.open_timer.cancel()
+            self.open_timer = None
+
     def _closed(self, event: events.Closed) -> None:
+        self._forget_open_timer()
         self.router.peer_closed(self)
         if self.on_closed is not None:
             self.on_closed(self, event.error)
