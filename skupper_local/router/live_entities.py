@@ -6,6 +6,7 @@ for are left out.
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +24,17 @@ if TYPE_CHECKING:
 UP, DOWN = "up", "down"
 
 
+def _memory_bytes() -> tuple[int | None, int | None]:
+    """All memory of this process and the part of it that is resident; unknown where there is no ``/proc``."""
+    try:
+        with open("/proc/self/statm", "rb") as statm:
+            pages = [int(field) for field in statm.read().split()[:2]]
+        size = os.sysconf("SC_PAGE_SIZE")
+        return pages[0] * size, pages[1] * size
+    except (OSError, ValueError, IndexError):
+        return None, None
+
+
 def _up(value: bool) -> str:
     return UP if value else DOWN
 
@@ -34,6 +46,7 @@ class LiveEntities:
         self._router = router
         self._readers: dict[str, Callable[[], Iterator[dict[str, Any]]]] = {
             "router": self._routers,
+            "routerMetrics": self._metrics,
             "router.node": self._nodes,
             "router.address": self._addresses,
             "router.config.address": self._configured_addresses,
@@ -68,6 +81,23 @@ class LiveEntities:
             "workerThreads": 1,
             "metadata": settings.metadata,
             "dataConnectionCount": settings.data_connection_count,
+        }
+
+    def _metrics(self) -> Iterator[dict[str, Any]]:
+        router = self._router
+        connections = router.peers.values()
+        total, resident = _memory_bytes()
+        yield {
+            "id": router.router_id,
+            "name": router.router_id,
+            "version": __version__,
+            "uptimeSeconds": int(time.time() - router.started_at),
+            "connectionCount": len(connections),
+            "linkCount": sum(peer.connection.links for peer in connections),
+            "nodeCount": sum(node.router_id != router.router_id for node in router.routing.nodes()),
+            "addrCount": sum(1 for _ in self._addresses()),
+            "memoryUsage": total,
+            "residentMemoryUsage": resident,
         }
 
     def _nodes(self) -> Iterator[dict[str, Any]]:
@@ -105,6 +135,7 @@ class LiveEntities:
                 "remoteCount": len(remote),
                 "containerCount": 0,
                 "inProcess": 0,
+                "priority": -1,  # none of its own: messages keep theirs
             }
 
     def _configured_addresses(self) -> Iterator[dict[str, Any]]:

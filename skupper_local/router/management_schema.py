@@ -98,6 +98,15 @@ _TYPES = (
         " isEncrypted enableProtocolTrace sasl user ssl sslProto sslCipher sslSsf uptimeSeconds properties"
         " lastDlvSeconds tlsOrdinal groupCorrelationId groupOrdinal reason sslProfile link",
     ),
+    _running(
+        "routerMetrics",
+        "id version addrCount linkCount nodeCount autoLinkCount connectionCount presettledDeliveries"
+        " droppedPresettledDeliveries acceptedDeliveries rejectedDeliveries releasedDeliveries modifiedDeliveries"
+        " deliveriesIngress deliveriesEgress deliveriesTransit deliveriesIngressRouteContainer"
+        " deliveriesEgressRouteContainer deliveriesIngressInterNetwork deliveriesEgressInterNetwork"
+        " residentMemoryUsage memoryUsage uptimeSeconds deliveriesStuck deliveriesDelayed10Sec"
+        " deliveriesDelayed1Sec connectionCounters",
+    ),
 )
 
 MANAGED_TYPES: dict[str, ManagedType] = {managed.name: managed for managed in _TYPES}
