@@ -20,6 +20,7 @@ from typing import Protocol
 from skupper_local.amqp.link import IncomingDelivery
 from skupper_local.amqp.performatives import ACCEPTED, MODIFIED, RECEIVED, state
 from skupper_local.amqp.types import Described, UInt, ULong
+from skupper_local.router.streams import LARGEST_READ
 from skupper_local.router.tcp_socket import TcpSocket
 
 WINDOW = 786_432
@@ -32,7 +33,6 @@ MAX_PENDING = 4 * 1_048_576
 """Bytes a source may have sent beyond what TCP took. The reference keeps within 1,042,432 and one read; more is hostile."""
 
 SMALLEST_READ = 16_384
-LARGEST_READ = 131_072
 
 BULK = 65_536
 """Bytes from which on the end of a stream is merged with its last data: see ``_readable``."""
@@ -42,7 +42,11 @@ MODIFIED_STATE = state(MODIFIED, True)
 
 
 class Sink(Protocol):
-    """Where what is read from TCP goes."""
+    """Where what is read from TCP goes. ``best_read`` is how many bytes to read at once in a bulk flow."""
+
+    @property
+    def best_read(self) -> int:
+        """At most ``LARGEST_READ``."""
 
     @property
     def writable(self) -> bool:
@@ -135,6 +139,7 @@ class TcpFlow:
         "_written",
         "ended",
         "on_ended",
+        "opened_at",
         "sink",
         "sock",
         "source",
@@ -147,6 +152,7 @@ class TcpFlow:
         self.sink: Sink | None = None
         self.source: Source | None = None
         self.ended = False
+        self.opened_at = loop.time()
         self.on_ended: Callable[[], None] | None = None
         self._loop = loop
         self._endpoint = endpoint
@@ -200,7 +206,7 @@ class TcpFlow:
             self.abort()
             return
         if size == self._read_size:
-            self._read_size = min(size * 2, LARGEST_READ)
+            self._read_size = min(size * 2, sink.best_read)
         elif size * 4 < self._read_size > SMALLEST_READ:
             self._read_size //= 2
         self._sent += size
@@ -339,11 +345,14 @@ class TcpFlow:
         """Break the connection: both streams end abnormally and TCP is reset."""
         if self.ended:
             return
-        if self.source is not None and not self._write_done:
-            self.source.failed()
-        if self.sink is not None and not self._read_done:
-            self.sink.abort()
+        source = None if self._write_done else self.source
+        sink = None if self._read_done else self.sink
+        # Over before anybody is told: the other end of a local flow answers by aborting this one.
         self._end(reset=True)
+        if source is not None:
+            source.failed()
+        if sink is not None:
+            sink.abort()
 
     def _end(self, *, reset: bool) -> None:
         if self.ended:
@@ -357,8 +366,11 @@ class TcpFlow:
         self._pending.clear()
         self._endpoint.connections_closed += 1
         self._endpoint.flow_ended(self)
-        if self.on_ended is not None:
-            self.on_ended()
+        on_ended, self.on_ended = self.on_ended, None
+        # Flow, sink and source know each other; apart they are freed at once, without waiting for a garbage collection.
+        self.sink = self.source = None
+        if on_ended is not None:
+            on_ended()
 
 
 class LocalSink:
@@ -372,6 +384,10 @@ class LocalSink:
     @property
     def writable(self) -> bool:
         return True
+
+    @property
+    def best_read(self) -> int:
+        return LARGEST_READ
 
     def write(self, payload: bytes | memoryview, *, last: bool) -> None:
         self._other.feed(payload, last=last)
