@@ -25,6 +25,9 @@ ROUTER_DATA = "qd.router-data"
 SPARE_FRAMES = 16
 """Session window, in frames, that producers leave free for heads and ends of other streams."""
 
+LARGEST_READ = 131_072
+"""Bytes read from an application at once; less, and system calls cost too much, more, and one flow holds up others."""
+
 MAX_IDLE_LINKS = 256
 """Idle streaming links kept per connection; more are detached a few at a time."""
 DETACH_AT_ONCE = 64
@@ -87,6 +90,12 @@ class OutgoingStream:
             return False
         return True
 
+    @property
+    def best_read(self) -> int:
+        """As many whole frames as fit into ``LARGEST_READ``: a rest would cost a frame of its own each time."""
+        payload = self.peer.connection.max_payload
+        return LARGEST_READ // payload * payload
+
     def write(self, payload: bytes | memoryview, *, last: bool) -> None:
         """Append to the stream. A view must stay unchanged until it is on the wire; what is kept is copied."""
         if self._ended:
@@ -121,6 +130,8 @@ class OutgoingStream:
     # ------------------------------------------------------------------ moving
 
     def _send(self, delivery: OutgoingDelivery, payload: bytes | memoryview, last: bool) -> None:
+        if delivery.link.closed:
+            return  # ``lost`` is on its way
         delivery.send(payload, more=not last)
         if last:
             self.peer.stream_links.release(delivery.link)
@@ -191,19 +202,25 @@ class StreamLinks:
 
     def request(self, stream: OutgoingStream) -> None:
         """Give ``stream`` a link: an idle one, else a new one as soon as the peer has answered and given credit."""
-        if self._idle and not self._requests:
-            stream.link_ready(self._idle.pop())
-            return
+        while self._idle and not self._requests:
+            link = self._idle.pop()
+            if link.credit > 0 and not link.closed:
+                stream.link_ready(link)
+                return
+            # The peer took its credit back: the link returns when it has some again.
         self._requests.append(stream)
-        if self._attaching < len(self._requests):
-            self._attach()
+        if self._attaching < len(self._requests) and not self._attach():
+            # The peer allows no more links. Others may come free much later or never, and a client must not wait for that.
+            self._requests.pop()
+            stream.lost()
 
     def forget(self, stream: OutgoingStream) -> None:
         """The stream needs no link any more."""
         if stream in self._requests:
             self._requests.remove(stream)
 
-    def _attach(self) -> None:
+    def _attach(self) -> bool:
+        """Attach one more link; ``False`` when that cannot be."""
         peer = self._peer
         try:
             if self._session is None or self._session.closed:
@@ -212,11 +229,12 @@ class StreamLinks:
             self._session.attach_sender(
                 f"stream.{peer.number}.{self._count}", self._terminus, self._terminus, context=self
             )
-            self._attaching += 1
         except (LocalProtocolError, RemoteProtocolError):
-            # The connection is closing or the peer allows no more: streams in the queue wait for a link to come free, or are
-            # lost with the connection.
-            return
+            return False
+        if self._session.closed:
+            return False
+        self._attaching += 1
+        return True
 
     def established(self, link: Link) -> None:
         """The peer answered; usable when it has credit."""
