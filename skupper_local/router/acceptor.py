@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import ssl
 from typing import TYPE_CHECKING
 
 from skupper_local.amqp.tls_stream import TlsStream
+from skupper_local.errors import SkupperLocalError
 from skupper_local.router.configuration import ListenerSettings
 from skupper_local.router.handshake import HANDSHAKE_TIMEOUT, certificate_user, prepare, start_peer, tls_over
 from skupper_local.router.peer import Peer, PeerFacts
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
 MAX_HANDSHAKES = 256
 """Connections that may be between ``accept`` and ``open`` at once; more are closed at once."""
-MAX_CONNECTIONS = 4096
+MAX_CONNECTIONS = 1024
 ACCEPTS_PER_TURN = 64
 ACCEPT_PAUSE = 0.1
 EDGE_REASON = "edge connections are not supported by the embedded router yet"
@@ -99,7 +101,7 @@ class Acceptor:
     async def _set_up(self, sock: socket.socket, address: str) -> None:
         try:
             await self._handshake(sock, address)
-        except (OSError, TimeoutError) as error:
+        except (OSError, TimeoutError, SkupperLocalError) as error:
             sock.close()
             self._router.log.info(
                 f"listener {self.settings.name}: connection from {address}: {tls_reason(error)}"
@@ -172,6 +174,6 @@ def tls_reason(error: BaseException) -> str:
         return f"TLS: {(error.reason or str(error)).replace('_', ' ').lower()}"
     if isinstance(error, socket.gaierror):
         return f"name resolution failed: {error.strerror}"
-    if isinstance(error, OSError):
-        return error.strerror or str(error)
+    if isinstance(error, OSError) and error.errno:
+        return os.strerror(error.errno).lower()  # asyncio puts words of its own in the place of the system's
     return str(error)

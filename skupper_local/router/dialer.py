@@ -8,6 +8,7 @@ import socket
 from typing import TYPE_CHECKING
 
 from skupper_local.amqp.tls_stream import TlsStream
+from skupper_local.errors import SkupperLocalError
 from skupper_local.router.acceptor import tls_reason
 from skupper_local.router.configuration import ConnectorSettings
 from skupper_local.router.handshake import HANDSHAKE_TIMEOUT, certificate_user, prepare, start_peer, tls_over
@@ -98,7 +99,7 @@ class Dialer:
                 version = tls.version
                 cipher = tls.cipher
                 mechanisms = mechanisms or ("EXTERNAL", "ANONYMOUS")
-        except (OSError, TimeoutError, ValueError) as error:
+        except (OSError, TimeoutError, ValueError, SkupperLocalError) as error:
             if sock is not None:
                 sock.close()
             self._fail(tls_reason(error))
