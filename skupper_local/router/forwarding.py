@@ -54,15 +54,24 @@ MAX_CONTROL_MESSAGE = 8 * 1_048_576
 MAX_MESSAGE = 1_048_576
 """Bytes of a message that is collected here before it is understood (management requests)."""
 
+MAX_COLLECTED = 4 * MAX_CONTROL_MESSAGE
+"""Bytes of all unfinished messages that are collected for one peer at the same time."""
+
+MAX_HEAD_PARTS = 256
+"""Frames a head may come in: it is read again with each, and no honest peer cuts it into pieces this small."""
+
 CONTROL_NAMES = ("qdhello", "qdrouter", "qdrouter.ma")
 MANAGEMENT_NAME = "$management"
 MULTICAST_PREFIX = "mc/"
 
 
 class Collector:
-    """Keeps the parts of a delivery until its head, or all of it, is there."""
+    """Keeps the parts of a delivery until its head, or all of it, is there.
 
-    __slots__ = ("_data", "_delivery", "_limit", "_peer", "_router", "_whole")
+    What all collectors of a peer keep together is bounded too: ``MAX_COLLECTED``.
+    """
+
+    __slots__ = ("_data", "_delivery", "_limit", "_parts", "_peer", "_router", "_whole")
 
     def __init__(
         self, router: Router, peer: Peer, delivery: IncomingDelivery, data: bytes, *, whole: bool, limit: int
@@ -73,25 +82,43 @@ class Collector:
         self._data = bytearray(data)
         self._whole = whole
         self._limit = limit
+        self._parts = 1
+        peer.collected += len(data)
 
     def part(self, payload: memoryview, more: bool, aborted: bool) -> None:
         """The next part; with the last one (or enough for a head) routing starts again."""
         if aborted:
+            self.lost()
             return
-        self._data += payload
-        if len(self._data) > self._limit:
-            discard(self._delivery, _rejected("amqp:resource-limit-exceeded", "the message is too large"))
-            return
-        if more and self._whole:
-            return
-        self._delivery.context = None
-        self._router.forwarder.first_part(self._peer, self._delivery, bytes(self._data), more=more)
+        peer, data = self._peer, self._data
+        data += payload
+        self._parts += 1
+        peer.collected += len(payload)
+        if len(data) > self._limit or peer.collected > MAX_COLLECTED:
+            self._refuse("the message is too large")
+        elif not more or not self._whole:
+            if more and self._parts > MAX_HEAD_PARTS:
+                self._refuse("the head of the message comes in too many parts")
+                return
+            parts = self._parts
+            self.lost()
+            self._delivery.context = None
+            self._router.forwarder.first_part(peer, self._delivery, bytes(data), more=more)
+            following = self._delivery.context
+            if isinstance(following, Collector):
+                following._parts = parts
+
+    def _refuse(self, reason: str) -> None:
+        self.lost()
+        discard(self._delivery, _rejected("amqp:resource-limit-exceeded", reason))
 
     def disposition(self, state: Described | None, settled: bool) -> None:
         """The sender settled early; nothing changes."""
 
     def lost(self) -> None:
         """The rest will not come."""
+        self._peer.collected -= len(self._data)
+        self._data = bytearray()
 
 
 class StreamRelay:
@@ -228,6 +255,9 @@ class Forwarder:
             discard(delivery, _rejected("amqp:not-allowed", "router annotations from a client"))
             return
         trace = tuple(_plain(item) for item in head.annotations.trace)
+        if not between_routers and address.name != MANAGEMENT_NAME:
+            discard(delivery, RELEASED_STATE)
+            return
         management = address.kind is AddressKind.MOBILE and address.name == MANAGEMENT_NAME
         if address.kind is AddressKind.LOCAL or management:
             self._local(peer, delivery, head, address, data, more, between_routers)
@@ -261,8 +291,12 @@ class Forwarder:
         between_routers: bool,
     ) -> None:
         router = self._router
-        flow = router.replies.get(address.name)
-        if flow is not None and head.is_tcp_stream and between_routers:
+        if head.is_tcp_stream:
+            flow = router.replies.get(address.name) if between_routers else None
+            if flow is None or flow.source is not None:
+                # Its client is gone, or it has its answer: whoever sends must know at once, not when the stream is over.
+                discard(delivery, RELEASED_STATE)
+                return
             flow.source = DeliverySource(delivery, flow)
             rest = data[head.body_offset :]
             if rest or not more:

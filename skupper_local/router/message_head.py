@@ -101,6 +101,7 @@ def _parse(data: bytes, *, complete: bool) -> MessageHead:
     rest_offset = offset = 0
     properties: list[Any] = []
     application_properties: dict[Any, Any] = {}
+    before = HEADER - 1
     while True:
         prefix = data[offset : offset + 3]
         if prefix in _BODY_PREFIXES or (not prefix and complete and offset):
@@ -115,8 +116,12 @@ def _parse(data: bytes, *, complete: bool) -> MessageHead:
         code, value = section.descriptor, section.value
         if code == ANNOTATIONS_DESCRIPTOR and offset == 0:
             annotations = _annotations(value)
-            rest_offset = end
-        elif code == PROPERTIES:
+            rest_offset = offset = end
+            continue
+        if not isinstance(code, int) or not before < code <= APPLICATION_PROPERTIES:
+            # Each section comes once at most, so that a head of ever the same ones is no work for nothing.
+            raise HeadError("an unknown message section, or one out of order")
+        if code == PROPERTIES:
             if not isinstance(value, list) or len(value) > 13:
                 raise HeadError("malformed properties")
             properties = value
@@ -124,9 +129,7 @@ def _parse(data: bytes, *, complete: bool) -> MessageHead:
             if not isinstance(value, dict):
                 raise HeadError("malformed application-properties")
             application_properties = value
-        elif code not in (HEADER, DELIVERY_ANNOTATIONS, MESSAGE_ANNOTATIONS):
-            raise HeadError("an unknown message section")
-        offset = end
+        before, offset = code, end
     properties = [*properties, *[None] * (7 - len(properties))]
     to, reply_to, content_type = properties[2], properties[4], properties[6]
     if not isinstance(to, str | None) or not isinstance(reply_to, str | None):

@@ -136,6 +136,8 @@ class Peer:
         self.on_closed: Callable[[Peer, AmqpError | None], None] | None = None
         self.open_timer: asyncio.TimerHandle | None = None
         self.message_links: dict[Link, MessageLink] = {}
+        self.collected = 0
+        """Bytes of its messages that are kept until they are complete; see ``forwarding.Collector``."""
         self._handlers: dict[type, Callable[[Any], None]] = {
             events.TransferReceived: self._transfer,
             events.DispositionReceived: self._disposition,

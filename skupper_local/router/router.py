@@ -28,7 +28,13 @@ from skupper_local.router.http_listener import HttpListener
 from skupper_local.router.live_entities import LiveEntities
 from skupper_local.router.management_agent import ManagementAgent
 from skupper_local.router.message_head import Annotations, MessageHead, encode_message
-from skupper_local.router.peer import ROLE_INTER_ROUTER, MessageLink, Peer, RouterPeer
+from skupper_local.router.peer import (
+    MAX_QUEUED_BYTES,
+    ROLE_INTER_ROUTER,
+    MessageLink,
+    Peer,
+    RouterPeer,
+)
 from skupper_local.router.routing import (
     NeighbourLost,
     NeighbourUp,
@@ -100,8 +106,6 @@ class Router:
         self._numbers = itertools.count(1)
         self._flow_numbers = itertools.count(1)
         self._flow_prefix = "".join(secrets.choice(REPLY_ALPHABET) for _ in range(5))
-        self._reply_numbers = itertools.count(1)
-        self._reply_prefix = "".join(secrets.choice(REPLY_ALPHABET) for _ in range(12))
         self._routing_timer: asyncio.TimerHandle | None = None
         self._resolved: dict[tuple[str, int], tuple[float, list[Endpoint]]] = {}
         self._make_endpoints()
@@ -188,6 +192,9 @@ class Router:
         for peer in self.peers.values():
             if isinstance(peer, RouterPeer) and peer.is_open:
                 peer.stream_links.trim()
+        now = self.loop.time()
+        for listener in self.tcp_listeners:
+            listener.reset_unanswered(now)
         self._resolved.clear()
         self.loop.call_later(HOUSEKEEPING_SECONDS, self._housekeeping)
 
@@ -230,7 +237,11 @@ class Router:
         self._routing_timer = self.loop.call_at(self.routing.next_tick(self.loop.time()), self._routing_tick)
 
     def _routing_tick(self) -> None:
-        self.routing.tick(self.loop.time())
+        try:
+            self.routing.tick(self.loop.time())
+        except Exception:
+            # Without its clock the router would fall out of the network without a word.
+            self.log.exception("the routing protocol failed")
         self.routing_changed()
 
     def link_up(self, peer: RouterPeer) -> None:
@@ -288,8 +299,8 @@ class Router:
         return f"{self._flow_prefix}:{next(self._flow_numbers)}"
 
     def new_reply_name(self) -> str:
-        """A temporary name; unguessable in its first part, so that a restarted router gets nobody else's answers."""
-        return f"temp.{self._reply_prefix}{next(self._reply_numbers)}"
+        """A temporary name. Nobody can guess it: whoever knows it may answer the client that waits there."""
+        return f"temp.{secrets.token_urlsafe(12)}"
 
     def register_reply(self, flow: TcpFlow) -> str:
         """An address at which this flow's answer arrives."""
@@ -322,7 +333,7 @@ class Router:
             self.deliver_to_client(address.name, message)
         else:
             towards = self.forwarder.peer_towards(head.reply_to)
-            if towards is not None:
+            if towards is not None and towards.connection.output.size < 4 * MAX_QUEUED_BYTES:
                 message = encode_message(
                     Annotations(0, None, self.trace_id, (self.trace_id,)),
                     to=head.reply_to,
@@ -335,7 +346,9 @@ class Router:
     def deliver_to_client(self, name: str, message: bytes) -> bool:
         """Hand a message to the client whose temporary address it names."""
         link = self.client_replies.get(name)
-        return link is not None and link.send(message, settled=True)
+        if link is None or link.link.session.connection.output.size > MAX_QUEUED_BYTES:
+            return False
+        return link.send(message, settled=True)
 
     # ------------------------------------------------------------------ names
 

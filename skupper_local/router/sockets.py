@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 
 BIND_RETRY = 2.0
@@ -38,6 +39,8 @@ def listen_on(host: str, port: int) -> list[socket.socket]:
         for sock in sockets:
             sock.close()
         raise
+    except UnicodeError:
+        raise OSError(errno.EINVAL, "not a host name") from None
     return sockets
 
 

@@ -31,6 +31,8 @@ ACCEPTS_PER_TURN = 128
 ACCEPT_PAUSE = 0.1
 """Seconds without accepting after the process ran out of file descriptors."""
 CONNECT_TIMEOUT = 20.0
+ANSWER_TIMEOUT = 60.0
+"""Seconds after which a client is reset whose connection no connector has answered."""
 _OUT_OF_RESOURCES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
@@ -150,6 +152,12 @@ class TcpListenerEndpoint(Counters):
                 self._begin(TcpSocket(sock))
             else:
                 self._router.spawn(self._accept_tls(sock, self._context))
+
+    def reset_unanswered(self, now: float) -> None:
+        """Reset clients that wait for what will not come any more (called now and then)."""
+        for flow in [item for item in self.flows if item.source is None]:
+            if now - flow.opened_at > ANSWER_TIMEOUT:
+                flow.abort()
 
     def _resume_accepting(self, listening: socket.socket) -> None:
         if listening in self._sockets:
