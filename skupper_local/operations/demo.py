@@ -177,7 +177,12 @@ class _Teller:
 def _start_server(port: int, directory: Path, text: str) -> Process:
     command = (sys.executable, "-m", "skupper_local.operations.hello_server", str(port), str(directory), text)
     child = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, cwd="/", start_new_session=True
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        cwd="/",
+        start_new_session=True,
     )
     assert child.stdout is not None
     with child.stdout:

@@ -55,7 +55,7 @@ def test_an_interrupted_demo_leaves_nothing(machine: Machine, number: int, secon
     process.send_signal(number)
     out, err = process.communicate(timeout=60)
     assert "Traceback" not in err
-    assert process.returncode in (0, 130), out + err
+    assert process.returncode in (0, 130, -signal.SIGTERM), out + err  # very early: before anything began
     assert left_behind(machine) == []
 
 

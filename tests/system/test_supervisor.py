@@ -262,6 +262,14 @@ def test_a_namespace_that_cannot_be_written_is_one_clear_error(tmp_path: Path) -
     assert "internal" in caught.value.why
 
 
+def test_a_router_whose_directory_was_removed_by_hand_is_stopped(home: Path) -> None:
+    LINUX.start(spec(home))
+    eventually(logged(home, "router ready"))
+    running = report(home)
+    home.rename(home.parent / "gone")
+    eventually(lambda: processes.find(running.pid) is None and processes.find(running.keeper_pid) is None, 15)
+
+
 def test_an_interrupted_change_is_finished_before_the_router_starts(home: Path) -> None:
     from skupper_local.namespace.paths import NamespacePaths
     from skupper_local.namespace.transaction import Transaction

@@ -10,6 +10,8 @@ tells whoever started it, over standard output, ``ok`` or the reason why not. Fr
   jitter, so that many sites of one machine do not beat together. A router that ran for a minute has earned a fresh start;
 * signals: TERM and INT stop the router (TERM, and after ``--stop-seconds`` KILL) and then this program; HUP is passed on.
 
+Somebody may remove the namespace's directory by hand. A router without its files is nobody's, so it is stopped then.
+
 Before each start of the router an interrupted transaction of the namespace is brought to its end, in a process of its own, so
 that a router never reads half of a change and this program stays small: it loads nothing but light standard modules.
 """
@@ -44,6 +46,7 @@ _LAST_DELAY = 30.0
 _PROVEN_SECONDS = 60.0
 _CHUNK = 65_536
 _TAIL = 2_000
+_LOOK_SECONDS = 5.0
 _RECOVERY_SECONDS = 60.0
 _RECOVERY_PATIENCE = 0.3
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
@@ -103,6 +106,8 @@ class Supervisor:
         self._next_start = 0.0
         self._stop_deadline: float | None = None
         self._killed = False
+        self._next_look = time.monotonic() + _LOOK_SECONDS
+        self._missing = False
         self._tail = b""
         self._wake, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._output, self._output_write = os.pipe2(os.O_CLOEXEC)
@@ -132,8 +137,9 @@ class Supervisor:
             self._act_on_time()
         self._say("stopped")
         self._log.close()
-        write_process(self._directory.router, None)
-        write_process(self._directory.supervisor, None)
+        if os.path.isdir(self._directory.path):
+            write_process(self._directory.router, None)
+            write_process(self._directory.supervisor, None)
 
     # -- the router's life ---------------------------------------------------------------------------------------------
 
@@ -264,14 +270,14 @@ class Supervisor:
 
     # -- the loop's parts ----------------------------------------------------------------------------------------------
 
-    def _patience(self) -> int | None:
-        """Milliseconds until something is due; None: nothing is."""
-        due: float | None = None
+    def _patience(self) -> int:
+        """Milliseconds until something is due."""
+        due = self._next_look
         if self._stop_deadline is not None:
             due = self._stop_deadline + (1.0 if self._killed else 0.0)
         elif self._next_start:
-            due = self._next_start
-        return None if due is None else max(0, int((due - time.monotonic()) * 1000) + 1)
+            due = min(due, self._next_start)
+        return max(0, int((due - time.monotonic()) * 1000) + 1)
 
     def _act_on_time(self) -> None:
         now = time.monotonic()
@@ -280,10 +286,21 @@ class Supervisor:
                 self._killed = True
                 self._say(f"the router did not end within {self._arguments.stop_seconds:g} s; killing it")
                 os.kill(self._router, signal.SIGKILL)
-        elif self._next_start and now >= self._next_start:
+            return
+        if self._next_start and now >= self._next_start:
             self._history = self._history._replace(next_start=0.0)
             self._start()
             self._remember()
+        if now >= self._next_look:
+            self._next_look = now + _LOOK_SECONDS
+            self._look_for_home()
+
+    def _look_for_home(self) -> None:
+        """Stop when the directory is gone, and not only for a moment."""
+        gone = not os.path.isdir(self._arguments.home)
+        if gone and self._missing:
+            self._stop()
+        self._missing = gone
 
     def _take_signals(self) -> None:
         try:
