@@ -6,7 +6,6 @@ for are left out.
 
 from __future__ import annotations
 
-import os
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -22,17 +21,6 @@ if TYPE_CHECKING:
     from skupper_local.router.tcp_endpoints import Counters
 
 UP, DOWN = "up", "down"
-
-
-def _memory_bytes() -> tuple[int | None, int | None]:
-    """All memory of this process and the part of it that is resident; unknown where there is no ``/proc``."""
-    try:
-        with open("/proc/self/statm", "rb") as statm:
-            pages = [int(field) for field in statm.read().split()[:2]]
-        size = os.sysconf("SC_PAGE_SIZE")
-        return pages[0] * size, pages[1] * size
-    except (OSError, ValueError, IndexError):
-        return None, None
 
 
 def _up(value: bool) -> str:
@@ -86,7 +74,6 @@ class LiveEntities:
     def _metrics(self) -> Iterator[dict[str, Any]]:
         router = self._router
         connections = router.peers.values()
-        total, resident = _memory_bytes()
         yield {
             "id": router.router_id,
             "name": router.router_id,
@@ -96,8 +83,6 @@ class LiveEntities:
             "linkCount": sum(peer.connection.links for peer in connections),
             "nodeCount": sum(node.router_id != router.router_id for node in router.routing.nodes()),
             "addrCount": sum(1 for _ in self._addresses()),
-            "memoryUsage": total,
-            "residentMemoryUsage": resident,
         }
 
     def _nodes(self) -> Iterator[dict[str, Any]]:

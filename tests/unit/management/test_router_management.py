@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import socket
 import ssl
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -388,3 +390,11 @@ def test_the_address_of_a_request_is_that_of_the_management_node() -> None:
     (request,) = peer.requests
     assert request.to == ADDRESS
     assert request.application_properties["entityType"] == "io.skupper.router.router"
+
+
+def test_asking_routers_loads_only_what_a_status_needs() -> None:
+    program = "import sys, skupper_local.management; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    ).stdout
+    assert not {"ssl", "asyncio", "cryptography", "yaml", "jinja2", "rich"} & set(loaded.split())
