@@ -2,9 +2,10 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 SECONDS_ARG := $(if $(SECONDS),$(SECONDS),60)
 
-.PHONY: demo check test bench soak clean
+.PHONY: help demo check lint types unit test bench soak clean
 .DEFAULT_GOAL := help
 
 help:
@@ -13,29 +14,47 @@ help:
 	@echo "make check   lint, types, unit tests (before each commit)"
 	@echo "make bench   figures beside direct TCP (and beside SKROUTERD=/path when given)"
 	@echo "make soak    SECONDS=60 SEED=1: fuzzing, kills and churn"
+	@echo "make clean   remove what make has made"
+	@echo "Another interpreter: PYTHON=python3.12. Another place for its virtual environment: VENV=/path."
+
+# An old interpreter or a missing package is said in words, before pip says it in pages.
+define virtual_environment
+@command -v "$(PYTHON)" >/dev/null || { \
+	echo "error: there is no $(PYTHON): apt install python3 python3-venv, or name one: make PYTHON=/path/to/python3" >&2; exit 1; }
+@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	echo "error: $(PYTHON) is $$($(PYTHON) --version), and 3.11 or newer is needed; name one: make PYTHON=python3.11" >&2; exit 1; }
+@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { \
+	echo "error: $(PYTHON) cannot make virtual environments: apt install python3-venv" >&2; exit 1; }
+@test -x $(BIN)/python || echo "making a virtual environment in $(VENV)"
+@"$(PYTHON)" -m venv $(VENV)
+endef
 
 $(VENV)/.program: pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	$(virtual_environment)
+	@$(PIP) --editable .
 	@touch $@
 
-$(VENV)/.test: $(VENV)/.program
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
-	@touch $@
+$(VENV)/.test: pyproject.toml
+	$(virtual_environment)
+	@$(PIP) --editable '.[test]'
+	@touch $(VENV)/.program $@
 
 demo: $(VENV)/.program
 	@$(BIN)/skupper-local demo
 
-check: $(VENV)/.test
+lint: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+types: $(VENV)/.test
 	$(BIN)/mypy
+
+unit: $(VENV)/.test
 	$(BIN)/pytest tests/unit
 
-test: $(VENV)/.test
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+check: lint types unit
+
+test: lint types
 	$(BIN)/pytest
 
 bench: $(VENV)/.test
@@ -45,4 +64,5 @@ soak: $(VENV)/.test
 	$(BIN)/python -m tests.soak --seconds $(SECONDS_ARG) $(if $(SEED),--seed $(SEED))
 
 clean:
-	rm -rf $(VENV) build dist
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
