@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from skupper_local.router.configuration import RouterConfiguration
 
 PROGRAM = "skupper-local-router"
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # parameters of mallopt(3)
 LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s"
 
 
@@ -102,10 +103,24 @@ def _configured_level(configuration: RouterConfiguration) -> int:
     return logging.INFO
 
 
+def _keep_freed_memory() -> None:
+    """Let the C library keep what bulk flows free: it would give each buffer of 128 KiB back to the system and fault it in
+    again at the next read, which costs as much as copying it. Other C libraries than glibc have no such setting."""
+    import ctypes
+
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):
+        return
+    mallopt(_M_MMAP_THRESHOLD, 4 * 1_048_576)
+    mallopt(_M_TRIM_THRESHOLD, 16 * 1_048_576)
+
+
 async def _run(configuration: RouterConfiguration, log: logging.Logger) -> None:
     from skupper_local.router.router import Router, raise_descriptor_limit
 
     raise_descriptor_limit()
+    _keep_freed_memory()
     # Flows make little garbage that counts references cannot free; full collections would only cost pauses.
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)

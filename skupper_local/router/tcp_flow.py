@@ -189,7 +189,8 @@ class TcpFlow:
 
     def _readable(self) -> None:
         """Read once. At the end of a bulk stream the last data carries the end with it: a separate empty frame may be
-        overlooked by the reference's egress while its own buffers are full (router-protocol 5.3)."""
+        overlooked by the reference's egress while its own buffers are full (router-protocol 5.3). A read that was filled is
+        not asked about: there is more, as good as always, and asking costs as much as reading."""
         sink, sock = self.sink, self.sock
         assert sink is not None
         assert sock is not None
@@ -199,7 +200,7 @@ class TcpFlow:
         try:
             data = sock.receive(self._read_size)
             size = len(data)
-            last = not size or (self._sent > BULK and sock.at_end())
+            last = not size or (size < self._read_size and self._sent > BULK and sock.at_end())
         except BlockingIOError:
             return
         except OSError:
