@@ -105,13 +105,20 @@ def _encode_list(value: list[Any] | tuple[Any, ...]) -> bytes:
 
 def encode_list32(values: list[Any]) -> bytes:
     """A list in its 32-bit form whatever its size, as routers write their annotations (router-protocol 3)."""
-    body = b"".join([encode(item) for item in values])
-    return b"\xd0" + struct.pack(">II", len(body) + 4, len(values)) + body
+    return b"\xd0" + _list_element(values)
+
+
+def _list_element(values: list[Any] | tuple[Any, ...]) -> bytes:
+    return _wide_compound(len(values), b"".join([encode(item) for item in values]))
+
+
+def _map_element(value: dict[Any, Any]) -> bytes:
+    body = b"".join([encode(key) + encode(item) for key, item in value.items()])
+    return _wide_compound(2 * len(value), body)
 
 
 def _encode_map(value: dict[Any, Any]) -> bytes:
-    body = b"".join([encode(key) + encode(item) for key, item in value.items()])
-    return b"\xd1" + struct.pack(">II", len(body) + 4, 2 * len(value)) + body
+    return b"\xd1" + _map_element(value)
 
 
 def _encode_described(value: Described) -> bytes:
@@ -120,24 +127,39 @@ def _encode_described(value: Described) -> bytes:
 
 def _encode_array(value: Array) -> bytes:
     """Elements share one constructor, so each is written in the widest form of its type."""
-    if value:
-        kind = type(value[0])
-        if any(type(item) is not kind for item in value):
-            raise EncodeError("the elements of an array must have one type")
-        try:
-            constructor, element = _ARRAY_ELEMENTS[kind]
-        except KeyError:
-            raise EncodeError(f"arrays of {kind.__name__} are not supported") from None
-        body = constructor + b"".join([element(item) for item in value])
-    else:
-        body = bytes((value.constructor,))
+    body = _array_content(value)
     if len(body) < 255 and len(value) < 256:
         return b"\xe0" + bytes((len(body) + 1, len(value))) + body
     return b"\xf0" + struct.pack(">II", len(body) + 4, len(value)) + body
 
 
+def _array_body(values: list[Any]) -> bytes:
+    """The constructor and the elements."""
+    kind = type(values[0])
+    if any(type(item) is not kind for item in values):
+        raise EncodeError("the elements of an array must have one type")
+    if kind is Described:
+        descriptor = encode(values[0].descriptor)
+        if any(encode(item.descriptor) != descriptor for item in values):
+            raise EncodeError("the elements of an array must have one descriptor")
+        return b"\x00" + descriptor + _array_body([item.value for item in values])
+    if kind is Decimal:
+        if any(len(item) != len(values[0]) for item in values):
+            raise EncodeError("the elements of an array must have one width")
+        return _encode_decimal(values[0])[:1] + b"".join(values)
+    try:
+        constructor, element = _ARRAY_ELEMENTS[kind]
+    except KeyError:
+        raise EncodeError(f"arrays of {kind.__name__} are not supported") from None
+    return constructor + b"".join([element(item) for item in values])
+
+
 def _wide(data: bytes) -> bytes:
     return _pack_u32(len(data)) + data
+
+
+def _wide_compound(count: int, body: bytes) -> bytes:
+    return struct.pack(">II", len(body) + 4, count) + body
 
 
 def _encode_decimal(value: Decimal) -> bytes:
@@ -192,7 +214,17 @@ _ARRAY_ELEMENTS: dict[type, tuple[bytes, Callable[[Any], bytes]]] = {
     bytes: (b"\xb0", _wide),
     str: (b"\xb1", lambda value: _wide(value.encode("utf-8"))),
     Symbol: (b"\xb3", lambda value: _wide(value.encode("ascii"))),
+    type(None): (b"\x40", lambda _: b""),
+    Float: (b"\x72", _pack_f32),
+    Char: (b"\x73", lambda value: _pack_u32(ord(value))),
+    list: (b"\xd0", _list_element),
+    dict: (b"\xd1", _map_element),
+    Array: (b"\xf0", lambda value: _wide_compound(len(value), _array_content(value))),
 }
+
+
+def _array_content(value: Array) -> bytes:
+    return _array_body(list(value)) if value else bytes((value.constructor,))
 
 
 def encode(value: Value) -> bytes:
@@ -212,6 +244,12 @@ def encode(value: Value) -> bytes:
 # ------------------------------------------------------------------------------------------------------------ decoding
 
 _Decoder = Callable[[bytes, int, int], tuple[Any, int]]
+
+_KEY_TYPES = frozenset(
+    (str, Symbol, bytes, bool, UByte, UShort, UInt, ULong, Byte, Short, int, Long, Char, Timestamp)
+)
+"""Types of map keys that are taken from a peer. Not among them are those whose hashes a peer can make collide at will (uuids,
+described values, floats): a map of a few thousand such keys would take seconds to build."""
 
 
 def _fixed(code: str, make: Callable[[Any], Any] | None = None) -> _Decoder:
@@ -290,10 +328,9 @@ def _map(wide: bool) -> _Decoder:
         for _ in range(count // 2):
             key, position = _DECODERS[data[position]](data, position + 1, depth - 1)
             value, position = _DECODERS[data[position]](data, position + 1, depth - 1)
-            try:
-                values[key] = value
-            except TypeError:
-                raise DecodeError("a map key is not a primitive value") from None
+            if type(key) not in _KEY_TYPES:
+                raise DecodeError("a map key of a type that has no place there")
+            values[key] = value
         if position != end:
             raise DecodeError("a map does not fill its declared size")
         return values, end
@@ -312,6 +349,8 @@ def _array(wide: bool) -> _Decoder:
         if constructor == 0:
             descriptor, position = _DECODERS[data[position]](data, position + 1, depth - 1)
             constructor = data[position]
+            if constructor == 0:
+                raise DecodeError("an array of doubly described values")
             position += 1
         element = _DECODERS[constructor]
         values = Array(constructor=constructor)
