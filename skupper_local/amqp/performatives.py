@@ -22,6 +22,7 @@ SASL_MECHANISMS, SASL_INIT, SASL_CHALLENGE, SASL_RESPONSE, SASL_OUTCOME = range(
 ERROR = 0x1D
 RECEIVED, ACCEPTED, REJECTED, RELEASED, MODIFIED = 0x23, 0x24, 0x25, 0x26, 0x27
 SOURCE, TARGET = 0x28, 0x29
+COORDINATOR = 0x30
 
 ROLE_SENDER = False
 ROLE_RECEIVER = True
@@ -116,9 +117,8 @@ class Terminus:
 def _terminus(value: Value, code: int) -> Terminus | None:
     if value is None:
         return None
-    if isinstance(value, Described) and value.descriptor != code:
-        # A coordinator target (transactions) or something newer: an unknown kind of terminus, refused by who attaches.
-        raise DecodeError("an unknown kind of terminus")
+    if isinstance(value, Described) and value.descriptor == COORDINATOR and code == TARGET:
+        return None  # transactions: to us as if there were no target, so whoever answers refuses the link
     values = _composite(value, code, "terminus")
     address = values[0] if values else None
     dynamic = values[4] if len(values) > 4 else None
