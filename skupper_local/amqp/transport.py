@@ -86,7 +86,13 @@ class AmqpTransport:
         """Hand the connection's events to the owner; called after anything that may have made some."""
         connection = self.connection
         while events := connection.take_events():
-            self._on_events(events)
+            try:
+                self._on_events(events)
+            except Exception as error:
+                # A defect of the owner's that this peer brought to light must cost this peer only.
+                context = {"message": "handling what a peer sent failed", "exception": error}
+                self._loop.call_exception_handler(context)
+                connection.connection_lost("internal error")
         if connection.state is State.CLOSED:
             self._finish()
         elif connection.state is State.CLOSING and self._close_timer is None:
