@@ -31,6 +31,7 @@ from skupper_local.amqp.performatives import (
     AMQP_HEADER,
     SASL_HEADER,
     AmqpError,
+    Attach,
     Begin,
     Body,
     Close,
@@ -51,6 +52,12 @@ TRANSFER_OVERHEAD = 64
 """More than the frame header and performative of any transfer we send."""
 
 READ_SIZE = 131_072
+
+MAX_ATTACH = 4096
+"""Bytes of an attach: names and addresses are kept for as long as the link."""
+
+MAX_REPLIES = 4 * 1_048_576
+"""Bytes of frames other than large transfers that may be queued for a peer that does not read; see ``_check_reading``."""
 
 SASL_OK = 0
 SASL_AUTH_FAILED = 1
@@ -112,6 +119,8 @@ class Connection:
         self._end = 0
         self._channels: dict[int, Session] = {}
         self._remote_channels: dict[int, Session] = {}
+        self._replies = 0
+        self._replies_since = 0
         self._heard = True
         self._heard_at: float | None = None
         if not settings.server:
@@ -137,6 +146,8 @@ class Connection:
             self._fail(error.error)
         except DecodeError as error:
             self._fail(AmqpError("amqp:decode-error", str(error)))
+        if self._replies > MAX_REPLIES:
+            self._check_reading()
         if self._start == self._end:
             self._start = self._end = 0
 
@@ -148,8 +159,11 @@ class Connection:
         """
         view = memoryview(data)
         collected: list[events.Event] = []
+        last = 0
         while view and self.state is not State.CLOSED:
-            collected = [_kept(event) for event in collected]
+            if collected:
+                collected[last:] = [_kept(event) for event in collected[last:]]
+            last = len(collected)
             buffer = self.get_buffer()
             count = min(len(buffer), len(view))
             buffer[:count] = view[:count]
@@ -321,6 +335,8 @@ class Connection:
         if isinstance(frame, Begin):
             self._begin_received(channel, frame)
             return
+        if isinstance(frame, Attach) and len(body) > MAX_ATTACH:
+            raise RemoteProtocolError("amqp:resource-limit-exceeded", "an attach that is too large")
         session = self._remote_channels.get(channel)
         if session is None:
             raise RemoteProtocolError(
@@ -346,6 +362,8 @@ class Connection:
         self.emit(events.Opened(peer))
 
     def _begin_received(self, channel: int, begin: Begin) -> None:
+        if channel > self.settings.channel_max:
+            raise RemoteProtocolError("amqp:connection:framing-error", "a channel beyond channel-max")
         if channel in self._remote_channels:
             raise RemoteProtocolError("amqp:not-allowed", f"channel {channel} has a session already")
         if begin.remote_channel is not None:
@@ -373,7 +391,15 @@ class Connection:
     # ------------------------------------------------------------------ what the owner does
 
     def begin(self) -> Session:
-        """Begin a session; links may be attached at once, the peer answers later."""
+        """Begin a session; links may be attached at once, the peer answers later.
+
+        On a connection that is gone in the meantime the session is gone too, and no event of it comes. Raises
+        ``RemoteProtocolError`` when the peer allows no more sessions.
+        """
+        if self.state in (State.CLOSING, State.CLOSED):
+            session = Session(self, 0)
+            session.closed = True
+            return session
         if self.state is not State.OPEN:
             raise LocalProtocolError("the connection is not open")
         session = self._new_session()
@@ -428,6 +454,7 @@ class Connection:
 
     def send_frame(self, channel: int, body: bytes) -> None:
         """Queue one AMQP frame."""
+        self._replies += len(body)
         self.output.put(FRAME.pack(8 + len(body), 2, FRAME_AMQP, channel) + body)
 
     def emit(self, event: events.Event) -> None:
@@ -439,6 +466,18 @@ class Connection:
         self.links += 1
         if self.links > self.settings.max_links:
             raise RemoteProtocolError("amqp:resource-limit-exceeded", "too many links")
+
+    def _check_reading(self) -> None:
+        """Give up a peer that has us answer on and on and reads nothing: what is queued for it has to end somewhere.
+
+        Everything that was queued at the last check must be on the wire by now.
+        """
+        output = self.output
+        if output.sent_total < self._replies_since:
+            self._fail(AmqpError("amqp:resource-limit-exceeded", "the peer does not read what is sent to it"))
+            return
+        self._replies = 0
+        self._replies_since = output.sent_total + output.size
 
     # ------------------------------------------------------------------ endings
 
@@ -458,7 +497,10 @@ class Connection:
         self._channels.clear()
         self._remote_channels.clear()
         self.state = State.CLOSED
-        self._start = self._end
+        # The buffer is large and nothing is read any more; views in events that are still to be handled keep it until then.
+        self._buffer = bytearray()
+        self._view = memoryview(self._buffer)
+        self._start = self._end = 0
         self.emit(events.Closed(error, by_peer))
 
 

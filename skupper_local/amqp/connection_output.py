@@ -21,11 +21,15 @@ JOIN_UP_TO = 16_384
 
 
 class Output(deque[bytes | bytearray | memoryview]):
-    """Buffers in order; ``size`` is their sum in bytes. ``wake`` is called whenever something was added."""
+    """Buffers in order. ``size`` is their sum in bytes, ``sent_total`` what went before them.
+
+    ``wake`` is called whenever something was added.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.size = 0
+        self.sent_total = 0
         self.wake: Callable[[], None] = _nobody
         self._tail: bytearray | None = None
 
@@ -58,6 +62,7 @@ class Output(deque[bytes | bytearray | memoryview]):
 
     def sent(self, count: int) -> None:
         """The first ``count`` bytes are on the wire."""
+        self.sent_total += count
         self.size -= count
         while count:
             first = self[0]
@@ -71,6 +76,7 @@ class Output(deque[bytes | bytearray | memoryview]):
     def take(self) -> bytes:
         """Everything queued, as one piece (tests and blocking clients)."""
         data = b"".join(self)
+        self.sent_total += len(data)
         self._tail = None
         self.clear()
         self.size = 0

@@ -16,7 +16,6 @@ from skupper_local.amqp.performatives import (
     AmqpError,
     Attach,
     Detach,
-    Disposition,
     Flow,
     Terminus,
 )
@@ -49,15 +48,16 @@ class IncomingDelivery:
         """Tell the sender the state of this delivery; nothing happens when it is already settled or its link is gone."""
         if self.settled or self.link.closed:
             return
-        session = self.link.session
-        session.send(Disposition(ROLE_RECEIVER, self.delivery_id, self.delivery_id, settled, state))
+        self.link.session.send_disposition(ROLE_RECEIVER, self.delivery_id, state, settled=settled)
         if settled:
             self.settle()
 
     def settle(self) -> None:
         """Forget the delivery, as the peer did (or never remembered it)."""
         self.settled = True
-        self.link.session.incoming.pop(self.delivery_id, None)
+        unsettled = self.link.session.incoming
+        if unsettled.get(self.delivery_id) is self:
+            del unsettled[self.delivery_id]
         if self.complete:
             self.link.deliveries.discard(self)
 
@@ -111,12 +111,17 @@ class OutgoingDelivery:
         link = self.link
         if self.complete or link.closed:
             return
-        performative = encode_transfer(
-            link.handle, self.delivery_id, self.tag, settled=True, more=False, aborted=True
-        )
-        link.session.send_transfer(performative, b"")
         self.settled = True
-        self._completed()
+        if link.session.remote_window > 0:
+            performative = encode_transfer(
+                link.handle, self.delivery_id, self.tag, settled=True, more=False, aborted=True
+            )
+            link.session.send_transfer(performative, b"")
+            self._completed()
+        else:
+            # Not even an abort may go beyond the peer's window; without its link the delivery ends just as well.
+            self._completed()
+            link.detach(AmqpError("amqp:link:detach-forced", "a delivery was aborted"))
 
     def _completed(self) -> None:
         self.complete = True
@@ -126,8 +131,7 @@ class OutgoingDelivery:
         """Tell the receiver what the sender knows (a relay passes on what its own sender said)."""
         if self.settled or self.link.closed:
             return
-        session = self.link.session
-        session.send(Disposition(ROLE_SENDER, self.delivery_id, self.delivery_id, settled, state))
+        self.link.session.send_disposition(ROLE_SENDER, self.delivery_id, state, settled=settled)
         if settled:
             self.settle()
 
@@ -147,6 +151,7 @@ class Link:
     """
 
     __slots__ = (
+        "attached",
         "closed",
         "context",
         "credit",
@@ -154,9 +159,11 @@ class Link:
         "current",
         "deliveries",
         "delivery_count",
+        "drain",
         "established",
         "handle",
         "is_sender",
+        "limit",
         "name",
         "remote_handle",
         "remote_source",
@@ -181,6 +188,9 @@ class Link:
         self.delivery_count = 0
         self.current: IncomingDelivery | OutgoingDelivery | None = None
         self.deliveries: set[IncomingDelivery | OutgoingDelivery] = set()
+        self.drain = False
+        self.limit = 0
+        self.attached = False
         self.established = False
         self.closed = False
         self.context: Any = None
@@ -189,6 +199,7 @@ class Link:
 
     def send_attach(self) -> None:
         """Send our attach (a request of ours or the answer to the peer's)."""
+        self.attached = True
         self.session.send(
             Attach(
                 name=self.name,
@@ -202,7 +213,12 @@ class Link:
         )
 
     def accept(self, source: Terminus | None = None, target: Terminus | None = None) -> None:
-        """Answer the peer's attach; without arguments its own source and target are echoed."""
+        """Answer the peer's attach; without arguments its own source and target are echoed.
+
+        Like every act on a link that is gone in the meantime, nothing happens then.
+        """
+        if self.closed:
+            return
         self.source = source or self.remote_source or Terminus()
         self.target = target or self.remote_target or Terminus()
         self.established = True
@@ -210,28 +226,60 @@ class Link:
 
     def refuse(self, condition: str, description: str) -> None:
         """Refuse the peer's attach: answer with a null terminus of ours, then detach with the error."""
+        if self.closed:
+            return
+        self.send_refusal()
+        self.detach(AmqpError(condition, description))
+
+    def send_refusal(self) -> None:
+        """The attach that refuses: nothing may be detached that was not attached."""
         self.source = None if self.is_sender else self.remote_source
         self.target = self.remote_target if self.is_sender else None
         self.send_attach()
-        self.detach(AmqpError(condition, description))
 
     def detach(self, error: AmqpError | None = None) -> None:
         """Close our end. The link is over for us at once; the peer's detach is awaited by the session."""
         if self.closed:
             return
+        if not self.attached:
+            self.send_refusal()
         self.session.send(Detach(self.handle, True, error))
         self.session.link_detached(self, error, by_peer=False)
 
     # ------------------------------------------------------------------ receiving
 
     def issue_credit(self, window: int) -> None:
-        """Let the peer send ``window`` deliveries, and keep it topped up as they arrive (0: no more)."""
+        """Let the peer send ``window`` deliveries, and keep it topped up as they arrive (0: no more).
+
+        Deliveries that were on their way when credit is taken back still come.
+        """
+        if self.closed:
+            return
         self.credit_window = window
         self.credit = window
         self._send_credit()
 
     def _send_credit(self) -> None:
-        self.session.send(self.session.flow(self, self.delivery_count, self.credit))
+        limit = (self.delivery_count + self.credit) & SERIAL_MASK
+        if serial_difference(limit, self.limit) > 0:
+            self.limit = limit
+        self.session.send(self.session.flow(self, credit=self.credit))
+
+    def attach_answered(self, initial_delivery_count: int) -> None:
+        """The sender's count is known: credit that was given before counts from there."""
+        self.delivery_count = initial_delivery_count
+        self.limit = (initial_delivery_count + self.credit) & SERIAL_MASK
+
+    def drained_by_sender(self, delivery_count: int | None) -> None:
+        """The sender used up its credit without sending: its count went forward, within what it was given."""
+        if delivery_count is not None and serial_difference(delivery_count, self.delivery_count) > 0:
+            self.delivery_count = delivery_count
+            self.credit = 0
+
+    @property
+    def may_receive(self) -> bool:
+        """Whether the peer has credit for one more delivery, credit taken back too late to know it included."""
+        return serial_difference(self.limit, self.delivery_count) > 0
 
     def delivery_received(self) -> None:
         """Account for a completely received delivery."""
@@ -263,20 +311,33 @@ class Link:
         self.delivery_count = (self.delivery_count + 1) & SERIAL_MASK
         if delivery.settled:
             delivery.settle()
+        if self.drain:
+            self._drained()
 
-    def flow_received(self, flow: Flow) -> bool:
-        """Apply the receiver's credit; answer a drain by using it up. Returns whether the credit changed."""
-        before = self.credit
-        seen = flow.delivery_count or 0
-        self.credit = _serial_difference(seen + (flow.link_credit or 0), self.delivery_count)
-        if flow.drain and self.credit > 0 and self.current is None:
+    def _drained(self) -> None:
+        """Use up what credit is left, as the receiver asked, and say so."""
+        self.drain = False
+        if self.credit > 0:
             self.delivery_count = (self.delivery_count + self.credit) & SERIAL_MASK
             self.credit = 0
-            self.session.send(self.session.flow(self, self.delivery_count, 0, drain=True))
+        self.session.send(self.session.flow(self, credit=0, drain=True))
+
+    def flow_received(self, flow: Flow) -> bool:
+        """Apply the receiver's credit; answer a drain by using it up. Returns whether the credit changed.
+
+        A delivery that is under way is finished first: the drain is answered behind it.
+        """
+        before = self.credit
+        if flow.link_credit is not None:
+            unseen = serial_difference(self.delivery_count, flow.delivery_count or 0)
+            self.credit = max(0, flow.link_credit - unseen)
+        self.drain = flow.drain
+        if flow.drain and self.current is None:
+            self._drained()
         return self.credit != before
 
 
-def _serial_difference(later: int, earlier: int) -> int:
+def serial_difference(later: int, earlier: int) -> int:
     """``later - earlier`` in 32-bit serial arithmetic; 0 when it would be negative."""
     difference = (later - earlier) & SERIAL_MASK
     return difference if difference < 0x80000000 else 0

@@ -19,6 +19,7 @@ from skupper_local.amqp.link import (
     IncomingDelivery,
     Link,
     OutgoingDelivery,
+    serial_difference,
 )
 from skupper_local.amqp.performatives import (
     ROLE_RECEIVER,
@@ -33,15 +34,22 @@ from skupper_local.amqp.performatives import (
 )
 from skupper_local.amqp.transfers import (
     MAX_REMEMBERED,
+    MAX_REMEMBERED_SIZE,
     TransferFields,
     decode_transfer,
     performative_end,
 )
+from skupper_local.amqp.types import Described
 
 if TYPE_CHECKING:
     from skupper_local.amqp.connection import Connection
 
 OUTGOING_WINDOW = 0x7FFFFFFF
+
+RANGE_WORK = 8
+MAX_RANGE_BUDGET = 262_144
+"""A disposition names a range of any length in thirty bytes, and costs as much as there are deliveries in it. Each delivery
+pays for being looked at ``RANGE_WORK`` times in this way, which no honest peer needs; unused rights are kept up to a limit."""
 
 
 class Session:
@@ -69,7 +77,9 @@ class Session:
         self._links: dict[tuple[str, bool], Link] = {}
         self._by_remote_handle: dict[int, Link] = {}
         self._awaiting_detach: dict[int, Link] = {}
+        self._unanswered: dict[tuple[str, bool], Link] = {}
         self._remembered: dict[bytes, TransferFields] = {}
+        self._range_budget = MAX_RANGE_BUDGET // 2
 
     # ------------------------------------------------------------------ sending
 
@@ -83,16 +93,19 @@ class Session:
             Begin(self.remote_channel, self._next_outgoing_id, self._window, OUTGOING_WINDOW, 0x7FFFFFFF)
         )
 
-    def flow(self, link: Link | None, delivery_count: int, credit: int, *, drain: bool = False) -> Flow:
+    def flow(self, link: Link | None = None, *, credit: int = 0, drain: bool = False) -> Flow:
         """A flow body with the session's present numbers, for a link or (``None``) for the session alone."""
         self._window_left = self._window
+        delivery_count: int | None = None
+        if link is not None and (link.is_sender or link.remote_handle is not None):
+            delivery_count = link.delivery_count  # a receiver does not know it before the sender's attach
         return Flow(
-            next_incoming_id=self._next_incoming_id,
+            next_incoming_id=None if self.remote_channel is None else self._next_incoming_id,
             incoming_window=self._window,
             next_outgoing_id=self._next_outgoing_id,
             outgoing_window=OUTGOING_WINDOW,
             handle=None if link is None else link.handle,
-            delivery_count=None if link is None else delivery_count,
+            delivery_count=delivery_count,
             link_credit=None if link is None else credit,
             drain=drain,
         )
@@ -109,8 +122,21 @@ class Session:
         else:
             output.put(header + payload)
 
+    def send_disposition(
+        self, role: bool, delivery_id: int, state: Described | None, *, settled: bool
+    ) -> None:
+        """Say the state of one delivery. A state that does not fit the peer's frames loses its fields, not its meaning."""
+        largest = self.connection.max_payload
+        body = Disposition(role, delivery_id, delivery_id, settled, state).encode()
+        if len(body) > largest and state is not None:
+            body = Disposition(role, delivery_id, delivery_id, settled, state._replace(value=[])).encode()
+            if len(body) > largest:
+                body = Disposition(role, delivery_id, delivery_id, settled).encode()
+        self.connection.send_frame(self.channel, body)
+
     def next_delivery_id(self) -> int:
         """A new delivery-id."""
+        self._range_budget = min(self._range_budget + RANGE_WORK, MAX_RANGE_BUDGET)
         delivery_id = self._next_delivery_id
         self._next_delivery_id = (delivery_id + 1) & SERIAL_MASK
         return delivery_id
@@ -132,24 +158,30 @@ class Session:
     def _attach(
         self, name: str, is_sender: bool, source: Terminus | None, target: Terminus | None, context: Any
     ) -> Link:
-        if self.closed or (name, is_sender) in self._links:
-            raise LocalProtocolError("the session is closed or the link name is in use")
-        self.connection.links += 1
-        link = self._new_link(name, is_sender)
+        if (name, is_sender) in self._links or (name, is_sender) in self._unanswered:
+            raise LocalProtocolError("the link name is in use")
+        if self.closed:
+            # Gone since the events were taken that the owner acts on: a link that is gone too, of which no event comes.
+            link = Link(self, name, is_sender=is_sender, handle=0)
+            link.closed = True
+        else:
+            link = self._new_link(name, is_sender)
+            self.connection.links += 1
         link.source = source or Terminus()
         link.target = target or Terminus()
         link.context = context
-        link.send_attach()
+        if not link.closed:
+            link.send_attach()
         return link
 
     def _new_link(self, name: str, is_sender: bool) -> Link:
         if self._free_handles:
             handle = self._free_handles.pop()
+        elif self._next_handle > self._remote_handle_max:
+            raise RemoteProtocolError("amqp:resource-limit-exceeded", "the peer allows no more links")
         else:
             handle = self._next_handle
             self._next_handle += 1
-        if handle > self._remote_handle_max:
-            raise RemoteProtocolError("amqp:resource-limit-exceeded", "the peer allows no more links")
         link = Link(self, name, is_sender=is_sender, handle=handle)
         self._links[(name, is_sender)] = link
         return link
@@ -160,18 +192,25 @@ class Session:
         return list(self._links.values())
 
     def link_detached(self, link: Link, error: AmqpError | None, *, by_peer: bool) -> None:
-        """A link is over: lose its deliveries, say so, and free its handle once both sides have detached."""
+        """A link is over: lose its deliveries, say so, and free its handle once both sides have detached.
+
+        Until then the link counts: a peer that never detaches must not make us remember ever more.
+        """
         link.closed = True
         self._links.pop((link.name, link.is_sender), None)
         self._lose_deliveries(link)
-        if by_peer or link.remote_handle is None:
-            if by_peer:
-                self._free_handles.append(link.handle)
+        if by_peer:
+            self._free_handle(link)
+        elif link.remote_handle is None:
+            self._unanswered[(link.name, link.is_sender)] = link
         else:
             self._by_remote_handle.pop(link.remote_handle, None)
             self._awaiting_detach[link.remote_handle] = link
-        self.connection.links -= 1
         self.connection.emit(events.LinkClosed(link, error))
+
+    def _free_handle(self, link: Link) -> None:
+        self._free_handles.append(link.handle)
+        self.connection.links -= 1
 
     def _lose_deliveries(self, link: Link) -> None:
         for delivery in list(link.deliveries):
@@ -191,6 +230,11 @@ class Session:
         self.closed = True
         for link in list(self._links.values()):
             self.link_detached(link, error, by_peer=True)
+        self.connection.links -= len(self._awaiting_detach) + len(self._unanswered)
+        self._awaiting_detach.clear()
+        self._unanswered.clear()
+        self._by_remote_handle.clear()
+        self._remembered.clear()
         self.connection.emit(events.SessionClosed(self, error))
 
     # ------------------------------------------------------------------ receiving
@@ -207,6 +251,11 @@ class Session:
         if attach.handle in self._by_remote_handle or attach.handle in self._awaiting_detach:
             raise RemoteProtocolError("amqp:session:handle-in-use", f"handle {attach.handle}")
         is_sender = attach.role == ROLE_RECEIVER
+        detached = self._unanswered.pop((attach.name, is_sender), None)
+        if detached is not None:
+            # The answer to a link that we gave up before it came; the peer's detach follows.
+            self._awaiting_detach[attach.handle] = detached
+            return
         link = self._links.get((attach.name, is_sender))
         if link is not None and link.remote_handle is not None:
             raise RemoteProtocolError("amqp:link:stolen", f"the link name {attach.name[:64]!r} is in use")
@@ -218,7 +267,7 @@ class Session:
         link.remote_source = attach.source
         link.remote_target = attach.target
         if not is_sender:
-            link.delivery_count = attach.initial_delivery_count or 0
+            link.attach_answered(attach.initial_delivery_count or 0)
         self._by_remote_handle[attach.handle] = link
         if requested:
             connection.emit(events.LinkRequested(link))
@@ -230,20 +279,21 @@ class Session:
         """The peer detached: answer unless we did first."""
         waiting = self._awaiting_detach.pop(detach.handle, None)
         if waiting is not None:
-            self._free_handles.append(waiting.handle)
+            self._free_handle(waiting)
             return
         link = self._by_remote_handle.pop(detach.handle, None)
         if link is None:
             raise RemoteProtocolError("amqp:session:unattached-handle", f"handle {detach.handle}")
         if not link.closed:
-            self.send(Detach(link.handle, True))
+            if not link.attached:
+                link.send_refusal()
+            self.send(Detach(link.handle, detach.closed))
             self.link_detached(link, detach.error, by_peer=True)
 
     def flow_received(self, flow: Flow) -> None:
         """Apply the peer's window and, when it names a link, its credit."""
-        window = (flow.next_incoming_id or 0) + flow.incoming_window - self._next_outgoing_id
-        window &= SERIAL_MASK
-        self.remote_window = window if window < 0x80000000 else 0
+        unseen = serial_difference(self._next_outgoing_id, flow.next_incoming_id or 0)
+        self.remote_window = max(0, flow.incoming_window - unseen)
         if self.window_wanted and self.remote_window > 0:
             self.window_wanted = False
             self.connection.emit(events.WindowOpened(self))
@@ -256,11 +306,12 @@ class Session:
             if link.is_sender:
                 if link.flow_received(flow):
                     self.connection.emit(events.CreditReceived(link))
-            elif flow.delivery_count is not None and flow.drain:
-                link.credit = 0
-                link.delivery_count = flow.delivery_count
-        if flow.echo and flow.handle is None:
-            self.send(self.flow(None, 0, 0))
+            elif flow.drain and link.current is None:
+                link.drained_by_sender(flow.delivery_count)
+            if flow.echo and not link.closed:
+                self.send(self.flow(link, credit=max(0, link.credit)))
+        elif flow.echo:
+            self.send(self.flow())
 
     def disposition_received(self, disposition: Disposition) -> None:
         """Apply a disposition to every delivery of its range that is still unsettled."""
@@ -268,6 +319,12 @@ class Session:
         count = (disposition.last - disposition.first) & SERIAL_MASK
         if count >= 0x80000000:
             raise RemoteProtocolError("amqp:invalid-field", "a disposition whose last is before its first")
+        if count:
+            self._range_budget -= min(count + 1, len(unsettled))
+            if self._range_budget < 0:
+                raise RemoteProtocolError(
+                    "amqp:resource-limit-exceeded", "dispositions of ranges again and again"
+                )
         if count < len(unsettled):
             ids = [(disposition.first + step) & SERIAL_MASK for step in range(count + 1)]
             deliveries = [unsettled[one] for one in ids if one in unsettled]
@@ -286,9 +343,10 @@ class Session:
         fields = self._remembered.get(key)
         if fields is None:
             fields = decode_transfer(key)
-            if len(self._remembered) >= MAX_REMEMBERED:
-                self._remembered.clear()
-            self._remembered[key] = fields
+            if end <= MAX_REMEMBERED_SIZE:
+                if len(self._remembered) >= MAX_REMEMBERED:
+                    self._remembered.clear()
+                self._remembered[key] = fields
         self._next_incoming_id = (self._next_incoming_id + 1) & SERIAL_MASK
         self._window_left -= 1
         if self._window_left < 0:
@@ -327,19 +385,20 @@ class Session:
 
     def _reopen_window(self) -> None:
         if self._window_left < self._window // 2:
-            self.send(self.flow(None, 0, 0))
+            self.send(self.flow())
 
     def _begin_incoming(self, link: Link, fields: TransferFields) -> IncomingDelivery:
         if fields.delivery_id is None or fields.delivery_tag is None:
             raise RemoteProtocolError("amqp:not-allowed", "a delivery begins without id or tag")
         if fields.resume:
             raise RemoteProtocolError("amqp:not-implemented", "resuming deliveries is not supported")
-        if link.credit <= 0:
+        if not link.may_receive:
             raise RemoteProtocolError("amqp:link:transfer-limit-exceeded", "a delivery without credit")
         if fields.delivery_id in self.incoming:
             raise RemoteProtocolError("amqp:invalid-field", "a delivery-id that is in use")
         if len(self.incoming) >= self.connection.settings.max_unsettled:
             raise RemoteProtocolError("amqp:resource-limit-exceeded", "too many unsettled deliveries")
+        self._range_budget = min(self._range_budget + RANGE_WORK, MAX_RANGE_BUDGET)
         delivery = IncomingDelivery(link, fields.delivery_id, fields.delivery_tag, bool(fields.settled))
         link.current = delivery
         link.deliveries.add(delivery)
