@@ -21,8 +21,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from skupper_local.host import ports, processes
-from skupper_local.host.processes import Process
+from skupper_local.host import ports
 from skupper_local.namespace.paths import NamespacePaths
 from skupper_local.operations.apply import apply_text
 from skupper_local.operations.create import create_connector, create_listener, create_site
@@ -64,7 +63,7 @@ class _Stage:
 
     directory: Path
     targets: list[Target] = field(default_factory=list)
-    server: Process | None = None
+    server: subprocess.Popen[bytes] | None = None
 
     def target(self, namespace: str) -> Target:
         paths = NamespacePaths.of(namespace, self.directory / "skupper")
@@ -76,7 +75,8 @@ class _Stage:
         for target in self.targets:
             teardown(target)
         if self.server:
-            processes.end(self.server, 2.0)
+            self.server.kill()
+            self.server.wait()
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
@@ -108,7 +108,7 @@ def _play(stage: _Stage, tell: Callable[[Line], None], *, keep: bool) -> Demonst
 
     server_port = ports.next_free(_SERVER_PORT, host=HOST)
     say.step("A web server, which only site east will know about")
-    stage.server = _start_server(server_port, stage.directory, text)
+    _start_server(stage, server_port, text)
     say.result(f"listening on {HOST}:{server_port}")
 
     west = stage.target("west")
@@ -174,9 +174,10 @@ class _Teller:
         )
 
 
-def _start_server(port: int, directory: Path, text: str) -> Process:
-    command = (sys.executable, "-m", "skupper_local.operations.hello_server", str(port), str(directory), text)
-    child = subprocess.Popen(
+def _start_server(stage: _Stage, port: int, text: str) -> None:
+    directory = str(stage.directory)
+    command = (sys.executable, "-m", "skupper_local.operations.hello_server", str(port), directory, text)
+    stage.server = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -184,17 +185,15 @@ def _start_server(port: int, directory: Path, text: str) -> Process:
         cwd="/",
         start_new_session=True,
     )
-    assert child.stdout is not None
-    with child.stdout:
-        listening = child.stdout.readline()
-    process = processes.find(child.pid)
-    if not listening or process is None:
+    assert stage.server.stdout is not None
+    with stage.server.stdout as pipe:
+        listening = pipe.readline()
+    if not listening:
         raise DemoFailedError(
             "The web server of the demo did not start",
             why=f"port {port} was free a moment ago and may be taken now",
             next_step="run the demo again",
         )
-    return process
 
 
 def _wait_for_link(target: Target) -> str:

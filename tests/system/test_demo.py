@@ -56,7 +56,8 @@ def test_an_interrupted_demo_leaves_nothing(machine: Machine, number: int, secon
     out, err = process.communicate(timeout=60)
     assert "Traceback" not in err
     assert process.returncode in (0, 130, -signal.SIGTERM), out + err  # very early: before anything began
-    assert left_behind(machine) == []
+    # Interrupted in the very moment it was started, the server sees for itself that its directory is gone.
+    eventually(lambda: left_behind(machine) == [], 3)
 
 
 def test_a_kept_demo_goes_on_and_is_removed_as_it_says(machine: Machine) -> None:
