@@ -14,13 +14,14 @@ from skupper_local.entities import Entity
 from skupper_local.site.model import Access, SiteModel
 
 PLATFORM_LINUX = "linux"
+SKROUTERD = "skrouterd"
 _CONTAINER_BASE = "${SSL_PROFILE_BASE_PATH}"
 """Expanded by the router image's launcher; skrouterd itself expands nothing (reference-engine 3.5)."""
 
 
 def router_configuration(model: SiteModel) -> list[Entity]:
     """All entities of ``skrouterd.json`` in the reference's group order, each group sorted by name."""
-    return [
+    entities = [
         _entity("router", **_router(model)),
         *_ssl_profiles(model),
         *_connectors(model),
@@ -29,14 +30,22 @@ def router_configuration(model: SiteModel) -> list[Entity]:
         *_tcp_connectors(model),
         *_tcp_listeners(model),
         _entity("log", module="ROUTER_CORE", enable="error+"),
-        _entity(
-            "site",
-            name=model.state.site.name,
-            platform=model.facts.platform,
-            namespace=model.state.namespace,
-            version=model.facts.version,
-        ),
     ]
+    return [*entities, _site(model, {entity.name for entity in entities})]
+
+
+def _site(model: SiteModel, taken: set[str]) -> Entity:
+    """The site under its plain name, which other sites see. ``skrouterd`` does not start when an entity of another type has
+    that name (router-protocol 11), as the credentials of its link access do: there it is the router's id, as in the
+    reference."""
+    name = model.state.site.name
+    return _entity(
+        "site",
+        name=model.router_id if model.facts.router_kind == SKROUTERD and name in taken else name,
+        platform=model.facts.platform,
+        namespace=model.state.namespace,
+        version=model.facts.version,
+    )
 
 
 def _entity(kind: str, **attributes: Any) -> Entity:

@@ -39,7 +39,7 @@ DIFFERENCES: tuple[Difference, ...] = (
     Difference(
         "site-name",
         Scope.CONFIGURATION,
-        "the site entity carries the plain name of the site",
+        "the site entity carries the plain name of the site, except where skrouterd has another entity of that name",
         "other sites see a name and not a name with a timestamp",
     ),
     Difference(

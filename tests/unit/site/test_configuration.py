@@ -155,6 +155,18 @@ def test_the_edge_listener_is_kept_for_the_embedded_router() -> None:
     assert "west-edge" in of_type(rendered(site(linkAccess="default"), router_kind="embedded"), "listener")
 
 
+def test_the_site_has_its_plain_name_unless_skrouterd_would_refuse_it() -> None:
+    """skrouterd starts with no two entities of one name, and the credentials of link access have the site's."""
+    with_access, without = site(linkAccess="default"), site()
+
+    def named(text: str, kind: str) -> list[str]:
+        return list(of_type(rendered(text, router_kind=kind), "site"))
+
+    assert named(with_access, "embedded") == ["west"]
+    assert named(without, "skrouterd") == ["west"]
+    assert named(with_access, "skrouterd") == [model_of(with_access, router_kind="skrouterd").router_id]
+
+
 def test_tls_connectors_name_the_profile_that_has_their_files() -> None:
     text = (
         site()
