@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
-import ssl
 from typing import TYPE_CHECKING
 
 from skupper_local.amqp.tls_stream import TlsStream
 from skupper_local.errors import SkupperLocalError
 from skupper_local.router.configuration import ListenerSettings
-from skupper_local.router.handshake import HANDSHAKE_TIMEOUT, certificate_user, prepare, start_peer, tls_over
+from skupper_local.router.handshake import (
+    HANDSHAKE_TIMEOUT,
+    certificate_user,
+    prepare,
+    start_peer,
+    tls_over,
+    tls_reason,
+)
 from skupper_local.router.peer import Peer, PeerFacts
 from skupper_local.router.sockets import BIND_RETRY, bind_message, listen_on
 
@@ -162,18 +167,3 @@ class Acceptor:
 
     def _peer_closed(self, peer: Peer, error: AmqpError | None) -> None:
         self.peers.discard(peer)
-
-
-def tls_reason(error: BaseException) -> str:
-    """Why a connection could not be set up, in words for a log or a status."""
-    if isinstance(error, TimeoutError) and not error.args:
-        return "no answer in time"
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"certificate verification failed: {error.verify_message}"
-    if isinstance(error, ssl.SSLError):
-        return f"TLS: {(error.reason or str(error)).replace('_', ' ').lower()}"
-    if isinstance(error, socket.gaierror):
-        return f"name resolution failed: {error.strerror}"
-    if isinstance(error, OSError) and error.errno:
-        return os.strerror(error.errno).lower()  # asyncio puts words of its own in the place of the system's
-    return str(error)

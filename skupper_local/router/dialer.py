@@ -9,9 +9,15 @@ from typing import TYPE_CHECKING
 
 from skupper_local.amqp.tls_stream import TlsStream
 from skupper_local.errors import SkupperLocalError
-from skupper_local.router.acceptor import tls_reason
 from skupper_local.router.configuration import ConnectorSettings
-from skupper_local.router.handshake import HANDSHAKE_TIMEOUT, certificate_user, prepare, start_peer, tls_over
+from skupper_local.router.handshake import (
+    HANDSHAKE_TIMEOUT,
+    certificate_user,
+    prepare,
+    start_peer,
+    tls_over,
+    tls_reason,
+)
 from skupper_local.router.peer import Peer, PeerFacts
 from skupper_local.tls import verify_peer_name
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 import ssl
 from collections.abc import Callable
@@ -73,6 +74,21 @@ def certificate_user(tls: TlsStream) -> str | None:
         return None
     parts = [f"{key}={value}" for names in certificate.get("subject", ()) for key, value in names]
     return ",".join(reversed(parts)) or "(no subject)"
+
+
+def tls_reason(error: BaseException) -> str:
+    """Why a connection could not be set up, in words for a log or a status."""
+    if isinstance(error, TimeoutError) and not error.args:
+        return "no answer in time"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"certificate verification failed: {error.verify_message}"
+    if isinstance(error, ssl.SSLError):
+        return f"TLS: {(error.reason or str(error)).replace('_', ' ').lower()}"
+    if isinstance(error, socket.gaierror):
+        return f"name resolution failed: {error.strerror}"
+    if isinstance(error, OSError) and error.errno:
+        return os.strerror(error.errno).lower()  # asyncio puts words of its own in the place of the system's
+    return str(error)
 
 
 def start_peer(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from skupper_local.amqp.link import IncomingDelivery
 from skupper_local.router.configuration import TcpConnectorSettings, TcpListenerSettings
-from skupper_local.router.handshake import HANDSHAKE_TIMEOUT, prepare, tls_over
+from skupper_local.router.handshake import HANDSHAKE_TIMEOUT, prepare, tls_over, tls_reason
 from skupper_local.router.message_head import TCP_STREAM_FLAGS, Annotations, MessageHead, tcp_stream_head
 from skupper_local.router.services import RemoteChoice, Service
 from skupper_local.router.sockets import BIND_RETRY, bind_message, listen_on
@@ -278,8 +278,7 @@ class TcpConnectorEndpoint(Counters):
 
     def _failed(self, error: Exception) -> None:
         settings = self.settings
-        reason = "no answer in time" if isinstance(error, TimeoutError) else _reason(error)
-        message = f"cannot connect to {settings.host}:{settings.port}: {reason}"
+        message = f"cannot connect to {settings.host}:{settings.port}: {tls_reason(error)}"
         if message != self.message:
             self._router.log.warning(f"tcpConnector {settings.name}: {message}")
         self.message = message
@@ -318,11 +317,3 @@ class TcpConnectorEndpoint(Counters):
                 sock.close()
                 raise
         raise last
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return error.verify_message
-    if isinstance(error, OSError):
-        return error.strerror or str(error)
-    return str(error)
