@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from skupper_local.operations.status import SiteView
     from skupper_local.operations.target import Target
     from skupper_local.resources import Connector, Listener, Resource
-    from skupper_local.site import LinkRow
+    from skupper_local.site.status import LinkRow
 
 _SITE = ("NAME", "STATUS", "MESSAGE")
 _LISTENER = ("NAME", "STATUS", "ROUTING-KEY", "HOST", "PORT", "MATCHING-CONNECTOR", "MESSAGE")

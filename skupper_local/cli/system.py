@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 import click
@@ -90,6 +91,8 @@ def logs(context: click.Context, tail: int, follow: bool) -> None:
     from skupper_local.cli.terminal import say
     from skupper_local.operations.logs import log_lines
 
+    if follow:
+        gc.enable()  # this one may run for days
     for line in log_lines(target_of(context), tail, follow=follow):
         say(line)
         if follow:

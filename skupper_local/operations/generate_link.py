@@ -18,7 +18,9 @@ from skupper_local.operations.preparation import prepare
 from skupper_local.operations.target import Target, platform_of
 from skupper_local.platforms.face import platform_named
 from skupper_local.resources import Link, Secret
-from skupper_local.site import Access, SiteModel, assemble, generated_link, link_documents
+from skupper_local.site.links import generated_link, link_documents
+from skupper_local.site.model import Access, SiteModel
+from skupper_local.site.state import assemble
 
 _PATIENCE = 60.0
 

@@ -41,7 +41,8 @@ from skupper_local.operations.target import Target, platform_of
 from skupper_local.platforms.face import Platform, RouterReport, RouterSpec, platform_named
 from skupper_local.platforms.linux.program import EMBEDDED, require_program
 from skupper_local.platforms.readiness import wait_until_ready
-from skupper_local.site import SiteState, assemble, plan
+from skupper_local.site.plan import plan
+from skupper_local.site.state import SiteState, assemble
 
 _PATIENCE = 60.0
 """Seconds to wait for another command on the same namespace: as long as a start may take, and a little more."""

@@ -34,19 +34,13 @@ from skupper_local.operations.declarations import read_declarations
 from skupper_local.pki.credentials import Credentials, CredentialsSource
 from skupper_local.platforms.linux.program import EMBEDDED, SKROUTERD, choose_program, kind_of_program
 from skupper_local.resources import Resource, Secret, encode_resource, file_name, kind_of
-from skupper_local.site import (
-    CertificateWanted,
-    PortWanted,
-    SiteFacts,
-    SiteModel,
-    SiteState,
-    active_resources,
-    derive,
-    ports_wanted,
-    router_configuration,
-    with_statuses,
-)
+from skupper_local.site.certificates import CertificateWanted
+from skupper_local.site.configuration import router_configuration
+from skupper_local.site.derive import active_resources, derive, ports_wanted
 from skupper_local.site.links import static_link_files
+from skupper_local.site.model import PortWanted, SiteFacts, SiteModel
+from skupper_local.site.state import SiteState
+from skupper_local.site.status import with_statuses
 
 LINK_ISSUER_PREFIX = "link-issuer-"
 

@@ -21,7 +21,8 @@ from skupper_local.operations.router import STATUS_SECONDS, observe_router
 from skupper_local.operations.target import Target, platform_of
 from skupper_local.platforms.face import RouterReport, platform_named
 from skupper_local.resources import Resource, RouterAccess, Site, decode_documents, kind_of
-from skupper_local.site import LinkRow, ObservedRouter, link_rows, with_statuses
+from skupper_local.site.observed import ObservedRouter
+from skupper_local.site.status import LinkRow, link_rows, with_statuses
 
 NEVER_STARTED = "Site not initialized yet"
 

@@ -18,10 +18,11 @@ from skupper_local.operations.errors import PortInUseError
 from skupper_local.operations.ports import require_free, sockets_of
 from skupper_local.operations.preparation import Prepared, choose, install, prepare, read_configuration
 from skupper_local.operations.target import Target
-from skupper_local.site import SiteState, assemble
+from skupper_local.site.state import SiteState, assemble
 from tests.rig.ports import free_port
 
 HOST = "127.0.0.1"
+SITE_ID = "0af1cd3e-0000-4000-8000-000000000000"
 
 
 @pytest.fixture(autouse=True)
@@ -93,37 +94,39 @@ def test_sites_of_one_user_never_choose_the_same_port(tmp_path: Path) -> None:
     assert len(chosen) == len(set(chosen)) == 9
 
 
-def test_a_port_of_a_link_access_is_kept_even_when_somebody_else_has_it(tmp_path: Path) -> None:
-    west = site(tmp_path, "west")
-    ports = dict(made(west).choices.ports)
-    with (
-        socket.create_server(("", ports["west/inter-router"])),
-        socket.create_server((HOST, ports["skupper-local/normal"])),
-    ):
-        again = made(west).choices.ports
-    assert again["west/inter-router"] == ports["west/inter-router"]
-    assert again["skupper-local/normal"] != ports["skupper-local/normal"]
+def run_by_the_reference(west: Target) -> dict[str, int]:
+    """A namespace as the reference leaves it (reference-engine 3.2); returns the ports it uses."""
+    local, inter_router, edge = free_port(), free_port(), free_port()
+    metadata = json.dumps({"id": SITE_ID, "version": "2", "platform": "linux"})
+    entities = [
+        ["router", {"id": "west-1753277107-482913577", "mode": "interior", "metadata": metadata}],
+        ["listener", {"name": "skupper-local-normal", "role": "normal", "host": HOST, "port": local}],
+        ["listener", {"name": "west-inter-router", "role": "inter-router", "port": inter_router}],
+        ["listener", {"name": "west-edge", "role": "edge", "port": edge}],
+    ]
+    west.paths.runtime_router.mkdir(parents=True)
+    west.paths.router_config.write_text(json.dumps(entities))
+    return {"skupper-local/normal": local, "west/inter-router": inter_router, "west/edge": edge}
 
 
 def test_identity_and_ports_of_a_namespace_of_the_reference_are_taken_over(tmp_path: Path) -> None:
     west = site(tmp_path, "west")
-    west.paths.runtime_router.mkdir(parents=True)
-    local = free_port()
-    metadata = json.dumps({"id": "0af1cd3e-0000-4000-8000-000000000000", "version": "2", "platform": "linux"})
-    entities = [
-        ["router", {"id": "west-1753277107-482913577", "mode": "interior", "metadata": metadata}],
-        ["listener", {"name": "skupper-local-normal", "role": "normal", "host": HOST, "port": local}],
-        ["listener", {"name": "west-inter-router", "role": "inter-router", "port": 25672}],
-        ["listener", {"name": "west-edge", "role": "edge", "port": 25673}],
-    ]
-    west.paths.router_config.write_text(json.dumps(entities))
+    ports = run_by_the_reference(west)
     choices = made(west).choices
-    assert choices.site_id == "0af1cd3e-0000-4000-8000-000000000000"
-    assert choices.ports == {
-        "skupper-local/normal": local,
-        "west/inter-router": 25672,
-        "west/edge": 25673,
-    }
+    assert choices.site_id == SITE_ID
+    assert choices.ports == ports
+
+
+def test_a_port_of_a_link_access_is_kept_even_when_somebody_else_has_it(tmp_path: Path) -> None:
+    west = site(tmp_path, "west")
+    ports = run_by_the_reference(west)
+    with (
+        socket.create_server(("", ports["west/inter-router"])),
+        socket.create_server((HOST, ports["skupper-local/normal"])),
+    ):
+        chosen = made(west).choices.ports
+    assert chosen["west/inter-router"] == ports["west/inter-router"]
+    assert chosen["skupper-local/normal"] != ports["skupper-local/normal"]
 
 
 def test_what_was_chosen_and_wanted_is_recorded(tmp_path: Path) -> None:

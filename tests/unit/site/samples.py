@@ -6,7 +6,9 @@ import json
 from typing import Any
 
 from skupper_local.resources import decode_documents
-from skupper_local.site import SiteFacts, SiteModel, SiteState, assemble, derive, ports_wanted
+from skupper_local.site.derive import derive, ports_wanted
+from skupper_local.site.model import SiteFacts, SiteModel
+from skupper_local.site.state import SiteState, assemble
 
 SITE_ID = "6c1b0c6e-6f3e-4d3a-9c0e-0d8b6a1f2b11"
 NOW = "2026-11-23T02:40:00Z"

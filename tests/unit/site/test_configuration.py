@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from skupper_local.site import DIFFERENCES, router_configuration
+from skupper_local.site.configuration import router_configuration
+from skupper_local.site.differences import DIFFERENCES
 
 from .samples import LINK, SECRET, SITE_ID, WEST, access, connector, listener, model_of, site
 

@@ -5,17 +5,9 @@ from __future__ import annotations
 import pytest
 
 from skupper_local.resources import InvalidResourcesError, OtherResource, RouterAccess, Site, kind_of
-from skupper_local.site import (
-    Access,
-    CertificateWanted,
-    CredentialsCopy,
-    PortWanted,
-    Purpose,
-    SiteModel,
-    active_resources,
-    derive,
-    ports_wanted,
-)
+from skupper_local.site.certificates import CertificateWanted, CredentialsCopy, Purpose
+from skupper_local.site.derive import active_resources, derive, ports_wanted
+from skupper_local.site.model import Access, PortWanted, SiteModel
 
 from .samples import (
     LINK,

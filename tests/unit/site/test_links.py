@@ -9,12 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skupper_local.resources import Endpoint, decode_documents, encode_documents
-from skupper_local.site import (
+from skupper_local.site.certificates import Purpose
+from skupper_local.site.links import (
     InvalidInvitationError,
     NoLinkAccessError,
-    Purpose,
-    SiteModel,
-    assemble,
     covers,
     default_host,
     generated_link,
@@ -22,6 +20,8 @@ from skupper_local.site import (
     offered_hosts,
     static_link_files,
 )
+from skupper_local.site.model import SiteModel
+from skupper_local.site.state import assemble
 
 from .samples import access, document, model_of, site
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from skupper_local.entities import Entity
-from skupper_local.site import plan, router_configuration
+from skupper_local.site.configuration import router_configuration
+from skupper_local.site.plan import plan
 
 from .samples import WEST, connector, listener, model_of, site
 

@@ -12,7 +12,7 @@ from skupper_local.resources import (
     Site,
     decode_documents,
 )
-from skupper_local.site import Assembled, assemble
+from skupper_local.site.state import Assembled, assemble
 
 from .samples import LINK, SECRET, WEST, access, connector, document, listener, site, state_of
 

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from skupper_local.resources import Resource, document_of
-from skupper_local.site import ObservedRouter, active_resources, link_rows, observe, with_statuses
-from skupper_local.site.observed import OBSERVED_TYPES, site_name_of
+from skupper_local.site.derive import active_resources
+from skupper_local.site.observed import OBSERVED_TYPES, ObservedRouter, observe, site_name_of
+from skupper_local.site.status import link_rows, with_statuses
 
 from .samples import LINK, NOW, SECRET, SITE_ID, connector, listener, model_of, site
 
