@@ -175,7 +175,10 @@ def _access_named(model: SiteModel, name: str) -> Access:
         raise NoLinkAccessError(
             f"Site {model.state.site.name} does not accept links",
             why="it has no link access",
-            next_step=f"Type: skupper-local site update {model.state.site.name} --enable-link-access, then system reload",
+            next_step=(
+                f"skupper-local site create {model.state.site.name} --enable-link-access --force "
+                f"-n {model.state.namespace}, then system reload"
+            ),
         )
     for access in accesses:
         if name in ("", access.name):
