@@ -39,7 +39,7 @@ class TcpSocket:
 
     @property
     def buffered(self) -> bool:
-        """Whether more can be received at once although no selector will say so."""
+        """Whether more can be received at once, be it the end, although no selector will say so."""
         return False
 
     def at_end(self) -> bool:
@@ -93,7 +93,7 @@ class TlsSocket(TcpSocket):
 
     @property
     def buffered(self) -> bool:
-        return self._tls.buffered
+        return self._tls.buffered or self._tls.ended
 
     def at_end(self) -> bool:
         return self._tls.ended
