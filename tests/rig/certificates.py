@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import ipaddress
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,24 +42,29 @@ class Authority:
         builder = builder.add_extension(_key_usage(ca=True), critical=True)
         self._certificate = builder.sign(self._key, hashes.SHA256())
 
-    def server(self, name: str) -> Credentials:
-        """Credentials of a server on loopback."""
-        return self._leaf(name, ExtendedKeyUsageOID.SERVER_AUTH, [HOST, "localhost"])
+    def server(
+        self, name: str, hosts: Sequence[str] = (HOST, "localhost"), *, expired: bool = False
+    ) -> Credentials:
+        """Credentials of a server, on loopback unless it is to be found elsewhere. A name is used again: new files."""
+        return self._leaf(name, ExtendedKeyUsageOID.SERVER_AUTH, hosts, expired=expired)
 
-    def client(self, name: str) -> Credentials:
+    def client(self, name: str, *, expired: bool = False) -> Credentials:
         """Credentials of a client; they name no host."""
-        return self._leaf(name, ExtendedKeyUsageOID.CLIENT_AUTH, [])
+        return self._leaf(name, ExtendedKeyUsageOID.CLIENT_AUTH, (), expired=expired)
 
-    def _leaf(self, name: str, usage: x509.ObjectIdentifier, hosts: list[str]) -> Credentials:
+    def _leaf(
+        self, name: str, usage: x509.ObjectIdentifier, hosts: Sequence[str], *, expired: bool
+    ) -> Credentials:
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, hosts[0] if hosts else name)])
-        builder = self._builder(subject, key.public_key(), days=7)
+        builder = self._builder(subject, key.public_key(), days=0 if expired else 7)
         builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         builder = builder.add_extension(_key_usage(ca=False), critical=True)
         builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
         if hosts:
             names: list[x509.GeneralName] = [x509.DNSName(host) for host in hosts]
-            names.append(x509.IPAddress(ipaddress.ip_address(HOST)))
+            if HOST in hosts:
+                names.append(x509.IPAddress(ipaddress.ip_address(HOST)))
             builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
         certificate = builder.sign(self._key, hashes.SHA256())
         return self._write(name, certificate, key)
@@ -74,7 +80,7 @@ class Authority:
             .public_key(public_key)
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - datetime.timedelta(hours=1))
-            .not_valid_after(now + datetime.timedelta(days=days))
+            .not_valid_after(now + datetime.timedelta(days=days, seconds=-1))
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
             .add_extension(
                 x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False
@@ -85,11 +91,11 @@ class Authority:
         self, name: str, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey
     ) -> Credentials:
         directory = self._directory / name
-        directory.mkdir(parents=True, mode=0o700)
+        directory.mkdir(parents=True, mode=0o700, exist_ok=True)
         files = Credentials(directory / "tls.crt", directory / "tls.key", directory / "ca.crt")
         files.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
         files.ca.write_bytes(self._certificate.public_bytes(serialization.Encoding.PEM))
-        descriptor = os.open(files.key, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        descriptor = os.open(files.key, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(
                 key.private_bytes(

@@ -33,7 +33,7 @@ class Network:
         self.directory = directory
         directory.mkdir(parents=True, exist_ok=True)
         self.nodes: dict[str, Node] = {}
-        self._authority = Authority(directory / "certs") if mutual_tls else None
+        self.authority = Authority(directory / "certs") if mutual_tls else None
 
     def add(self, name: str, program: Program) -> Node:
         """Add a router with an inter-router listener and an HTTP listener."""
@@ -49,11 +49,11 @@ class Network:
         return node
 
     def _server(self, name: str) -> Credentials | None:
-        return self._authority.server(name) if self._authority else None
+        return self.authority.server(name) if self.authority else None
 
     def client_credentials(self, name: str) -> Credentials | None:
         """Credentials for something that dials a router of this network; None without TLS."""
-        return self._authority.client(name) if self._authority else None
+        return self.authority.client(name) if self.authority else None
 
     def link(self, dialling: str, listening: str, *, cost: int = 1) -> None:
         """Let one router dial another."""
