@@ -55,7 +55,7 @@ unit: $(VENV)/.test
 check: lint types unit
 
 test: lint types
-	$(BIN)/pytest
+	$(BIN)/pytest -rfEs
 
 bench: $(VENV)/.test
 	$(BIN)/python -m tests.bench
