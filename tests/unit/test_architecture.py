@@ -134,6 +134,7 @@ OUTSIDE_TEXTS: dict[str, tuple[str, ...]] = {
 LONGEST_MODULE = 500
 
 LONG: dict[str, str] = {
+    "amqp/connection.py": "one state machine from the first header to the close; its states are readable only side by side",
     "amqp/performatives.py": "the table of every frame body of the standard; half a table would be harder to read",
     "router/routing/engine.py": "one state machine: its events share one closing step, which is the theory of the module",
 }
