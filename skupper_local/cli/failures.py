@@ -33,6 +33,20 @@ def report_usage(error: click.ClickException, arguments: Sequence[str]) -> int:
     return EXIT_INVALID
 
 
+def report_output(error: OSError, arguments: Sequence[str]) -> int:
+    """Print that standard output could not be written, for instance to a file on a full disk."""
+    what, why = "The output could not be written", error.strerror or str(error)
+    _print(
+        "output-not-written",
+        what,
+        why,
+        "send it somewhere else, and repeat the command",
+        EXIT_FAILED,
+        arguments,
+    )
+    return EXIT_FAILED
+
+
 def report_internal(error: BaseException, arguments: Sequence[str]) -> int:
     """Print a mistake of this program in one line; all of it only when asked for."""
     if os.environ.get("SKUPPER_LOCAL_DEBUG") == "1":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import sys
@@ -62,13 +63,23 @@ def run(arguments: Sequence[str]) -> int:
         return failures.EXIT_INTERRUPTED
     except SkupperLocalError as error:
         return failures.report(error, words)
-    except BrokenPipeError:
-        # Whoever read our output has enough; the interpreter must not complain about it when it flushes at the end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # whoever read our output has enough
+        _give_up_output()
         return failures.EXIT_BROKEN_PIPE
+    except OSError as error:
+        if error.filename is not None:
+            return failures.report_internal(error, words)
+        _give_up_output()
+        return failures.report_output(error, words)
     except Exception as error:
         return failures.report_internal(error, words)
     return 0
+
+
+def _give_up_output() -> None:
+    """What is still in the buffer goes nowhere; the interpreter must not complain about it when it flushes at the end."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def main() -> None:

@@ -207,7 +207,12 @@ def _print_resources(
 ) -> None:
     from skupper_local.resources import document_of
 
-    print_documents([*(document_of(item) for item in resources), *further], output)
+    documents = [document_of(item) for item in resources]
+    for document in documents:
+        for condition in document.get("status", {}).get("conditions", ()):
+            # Nobody was watching when it changed; to say "now" each time would be wrong and differ each time.
+            condition.pop("lastTransitionTime", None)
+    print_documents([*documents, *further], output)
 
 
 def _incoming_document(row: LinkRow) -> dict[str, Any]:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from skupper_local.cli import commands, main
@@ -125,3 +130,28 @@ def test_every_listed_command_exists_and_has_help(skupper: Run) -> None:
         ran = skupper(name, "--help")
         assert ran.status == 0
         assert ran.out.startswith(f"Usage: skupper-local {name} ")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_output_that_cannot_be_written_is_one_clear_error(data_home: Path) -> None:
+    with open("/dev/full", "w") as full:
+        ran = subprocess.run(
+            [sys.executable, "-m", "skupper_local.cli.main", "version"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert ran.returncode == 1
+    assert ran.stderr.startswith("error [output-not-written]: ")
+    assert len(ran.stderr.splitlines()) == 3
+
+
+def test_a_reader_that_has_enough_ends_a_command_quietly(data_home: Path) -> None:
+    ran = subprocess.run(
+        ["sh", "-c", f"{sys.executable} -m skupper_local.cli.main completion bash | true"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.stderr == ""
