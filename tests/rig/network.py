@@ -43,12 +43,13 @@ class Network:
         http_port = free_port()
         configuration.http(http_port)
         access_port = free_port()
-        configuration.listen(access_port, self._server(f"{name}-access"))
+        configuration.listen(access_port, self.server_credentials(f"{name}-access"))
         process = RouterProcess(program, name, self.directory, http_port)
         node = self.nodes[name] = Node(configuration, process, access_port)
         return node
 
-    def _server(self, name: str) -> Credentials | None:
+    def server_credentials(self, name: str) -> Credentials | None:
+        """Credentials for something that listens in this network; None without TLS."""
         return self.authority.server(name) if self.authority else None
 
     def client_credentials(self, name: str) -> Credentials | None:
