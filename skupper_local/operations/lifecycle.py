@@ -95,7 +95,7 @@ def start(target: Target, *, router: str = "") -> Outcome:
         report = platform.inspect(paths.home)
         healthy = report.running and report.kept
         before = read_choices(paths).router_program
-        state, warnings = _declared(paths)
+        state, warnings = _declared(held)
         prepared = _prepare(held, state, platform, router, report)
         deed = Deed.REPAIRED if report.present else Deed.STARTED
         if healthy and router and prepared.choices.router_program != before:
@@ -116,7 +116,7 @@ def reload(target: Target) -> Outcome:
     with _at_work(target) as (held, platform):
         paths = held.paths
         report = platform.inspect(paths.home)
-        state, warnings = _declared(paths)
+        state, warnings = _declared(held)
         prepared = _prepare(held, state, platform, "", report)
         lines = plan(read_configuration(paths), prepared.configuration).lines()
         if read_desired_state(paths) is DesiredState.STOPPED and not report.present:
@@ -194,13 +194,20 @@ def _at_work(target: Target) -> Iterator[tuple[HeldLock, Platform]]:
         yield held, platform
 
 
-def _declared(paths: NamespacePaths) -> tuple[SiteState, tuple[str, ...]]:
+def _declared(held: HeldLock) -> tuple[SiteState, tuple[str, ...]]:
+    """The declared site, and what the user should read about the declarations."""
+    paths = held.paths
     declarations = read_declarations(paths.input_resources)
     resources = declarations.require()
     if not declarations.of_kind("Site"):
         raise no_site(paths)
     assembled = assemble(resources, namespace=paths.name)
-    return assembled.require(), (*declarations.warnings, *(str(warning) for warning in assembled.warnings))
+    warnings = [*declarations.warnings, *(str(warning) for warning in assembled.warnings)]
+    tightened = held.tighten_permissions()
+    if tightened:
+        others = f" and {len(tightened) - 1} more" if len(tightened) > 1 else ""
+        warnings.append(f"{tightened[0]}{others} could be read by others, and can no longer")
+    return assembled.require(), tuple(warnings)
 
 
 def _prepare(
