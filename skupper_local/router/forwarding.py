@@ -39,7 +39,7 @@ from skupper_local.router.message_head import (
     MessageHead,
     parse_head,
 )
-from skupper_local.router.peer import Peer, RouterPeer, discard
+from skupper_local.router.peer import DISCARD, Peer, RouterPeer, discard
 from skupper_local.router.services import RemoteChoice, Service
 from skupper_local.router.tcp_flow import MAX_PENDING, DeliverySource
 
@@ -122,9 +122,22 @@ class Collector:
 
 
 class StreamRelay:
-    """A stream in transit: comes on one connection, goes on another."""
+    """A stream in transit: comes on one connection, goes on another.
 
-    __slots__ = ("_complete", "_delivery", "_ended", "_router_id", "_service", "_stream")
+    What is on its way is bounded: the sender keeps to the window of the TCP mapping, whose progress the receiver's word tells
+    us too. Whoever sends more than ``MAX_PENDING`` beyond it does not, and is not served.
+    """
+
+    __slots__ = (
+        "_acked",
+        "_complete",
+        "_delivery",
+        "_ended",
+        "_passed",
+        "_router_id",
+        "_service",
+        "_stream",
+    )
 
     def __init__(
         self, delivery: IncomingDelivery, peer: RouterPeer, service: Service | None, router_id: str
@@ -132,6 +145,8 @@ class StreamRelay:
         self._delivery = delivery
         self._complete = False
         self._ended = False
+        self._passed = 0
+        self._acked = 0
         self._service = service
         self._router_id = router_id
         if service is not None:
@@ -142,17 +157,16 @@ class StreamRelay:
     def write(self, payload: bytes, *, last: bool) -> None:
         """Pass on."""
         self._complete = last
+        self._passed += len(payload)
         self._stream.write(payload, last=last)
-        if self._stream.kept_size > MAX_PENDING:
-            # The sender ignores the window of the TCP mapping, or this is no TCP stream: refuse to store it all.
-            self._stream.abort()
-            self._fail()
+        if self._passed - self._acked > MAX_PENDING:
+            self._give_up()
+            discard(self._delivery, MODIFIED_STATE)
 
     def part(self, payload: memoryview, more: bool, aborted: bool) -> None:
         """The next part of the incoming delivery."""
         if aborted:
-            self._stream.abort()
-            self._finish()
+            self._give_up()
         else:
             self.write(bytes(payload), last=not more)
 
@@ -166,25 +180,31 @@ class StreamRelay:
 
     def lost(self) -> None:
         """The incoming connection is gone."""
-        if not self._complete:
-            self._stream.abort()
-        self._finish()
+        self._give_up()
 
     def stream_writable(self) -> None:
         """Nothing waits: parts are passed on as they come."""
 
     def stream_disposition(self, state: Described | None, settled: bool) -> None:
-        """The receiver's word goes back upstream, as it is."""
+        """The receiver's word goes back upstream, as it is. After an outcome nobody wants the rest of the stream."""
         self._delivery.update(state, settled=settled)
-        if settled or (state is not None and state.descriptor != RECEIVED):
-            self._finish()
+        if state is not None and state.descriptor == RECEIVED and not settled:
+            values = state.value
+            if isinstance(values, list) and len(values) > 1 and isinstance(values[1], int):
+                self._acked = max(self._acked, min(int(values[1]), self._passed))
+            return
+        if not self._complete:
+            self._delivery.context = DISCARD
+        self._give_up()
 
     def stream_lost(self) -> None:
         """The outgoing connection is gone: the sender must know at once."""
-        self._fail()
-
-    def _fail(self) -> None:
         discard(self._delivery, MODIFIED_STATE)
+        self._finish()
+
+    def _give_up(self) -> None:
+        if not self._complete:
+            self._stream.abort()
         self._finish()
 
     def _finish(self) -> None:

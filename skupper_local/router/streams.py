@@ -28,6 +28,15 @@ SPARE_FRAMES = 16
 LARGEST_READ = 131_072
 """Bytes read from an application at once; less, and system calls cost too much, more, and one flow holds up others."""
 
+WINDOW = 786_432
+"""Bytes of a stream in flight per direction (router-protocol 9.4)."""
+
+CROWDED_WINDOW = 524_288
+"""The same when more than ``FEW_STREAMS`` share a connection. A reference router of the newest kind gives up a connection on
+which more than 4 MiB wait for readers that have stalled, and each stream holds there what exceeds 521,216 bytes. Less than
+those would deadlock: it is how many bytes that router writes before it says so."""
+FEW_STREAMS = 4
+
 MAX_IDLE_LINKS = 256
 """Idle streaming links kept per connection; more are detached a few at a time."""
 DETACH_AT_ONCE = 64
@@ -57,14 +66,12 @@ class OutgoingStream:
         "delivery",
         "kept_size",
         "peer",
-        "settled_by_sender",
     )
 
     def __init__(self, peer: Peer, owner: StreamOwner) -> None:
         self.peer = peer
         self.delivery: OutgoingDelivery | None = None
         self.kept_size = 0
-        self.settled_by_sender = False
         self._owner = owner
         self._kept: deque[tuple[bytes, bool]] = deque()
         self._ended = False
@@ -95,6 +102,14 @@ class OutgoingStream:
         """As many whole frames as fit into ``LARGEST_READ``: a rest would cost a frame of its own each time."""
         payload = self.peer.connection.max_payload
         return LARGEST_READ // payload * payload
+
+    @property
+    def window(self) -> int:
+        """Bytes that may be in flight: less when many streams share the connection (see ``CROWDED_WINDOW``)."""
+        delivery = self.delivery
+        if delivery is None or len(delivery.link.session.outgoing) <= FEW_STREAMS:
+            return WINDOW
+        return CROWDED_WINDOW
 
     def write(self, payload: bytes | memoryview, *, last: bool) -> None:
         """Append to the stream. A view must stay unchanged until it is on the wire; what is kept is copied."""
