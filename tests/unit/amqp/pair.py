@@ -38,10 +38,10 @@ def kept(event: Event) -> Event:
 
 
 def feed(connection: Connection, data: bytes) -> list[Event]:
-    """Let ``connection`` receive ``data``; its events, payloads kept."""
+    """Let ``connection`` receive ``data``, as far as it reads; its events, payloads kept."""
     happened: list[Event] = []
     view = memoryview(data)
-    while view:
+    while view and connection.state is not State.CLOSED:
         buffer = connection.get_buffer()
         count = min(len(buffer), len(view))
         buffer[:count] = view[:count]
@@ -133,12 +133,14 @@ def frame(body: Body | bytes = b"", channel: int = 0, kind: int = 0) -> bytes:
 def frames(data: bytes) -> list[tuple[int, AnyBody | bytes]]:
     """What a connection sent after its headers: (channel, body); transfers as bytes, heartbeats left out."""
     found: list[tuple[int, AnyBody | bytes]] = []
-    while data:
-        if data[:4] == b"AMQP":
-            data = data[8:]
+    start = 0
+    while start < len(data):
+        if data[start : start + 4] == b"AMQP":
+            start += 8
             continue
-        size, offset, _, channel = FRAME.unpack_from(data)
-        body, data = data[offset * 4 : size], data[size:]
+        size, offset, _, channel = FRAME.unpack_from(data, start)
+        body = data[start + offset * 4 : start + size]
+        start += size
         if body:
             found.append((channel, body if body[:3] == b"\x00\x53\x14" else decode_body(body)))
     return found
