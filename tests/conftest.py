@@ -1,0 +1,31 @@
+"""What every test may rely on: the real home is out of reach, and a busy machine is no failure."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    # How long an example takes says something about the machine, not about the code; pytest's own time limit stays.
+    "repository",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    print_blob=True,
+)
+settings.load_profile("repository")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _nothing_reaches_the_real_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A test that forgets to say where its sites are puts them into a scratch directory; no setting of the caller's counts."""
+    home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as environment:
+        for name in list(os.environ):
+            if name.startswith("SKUPPER_"):
+                environment.delenv(name)
+        environment.setenv("HOME", str(home))
+        environment.setenv("XDG_DATA_HOME", str(home / "data"))
+        yield
