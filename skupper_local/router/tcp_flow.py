@@ -4,8 +4,8 @@ Two streams make a connection: what is read from TCP goes into a *sink*, what co
 another router the sink is an ``OutgoingStream`` and the source an incoming delivery; between a listener and a connector of
 the same router both are the other flow itself, with no AMQP between them.
 
-What is in flight is bounded by a window: the sink's far end reports how much it has written to TCP, and reading stops while
-``WINDOW`` bytes are unreported. So a slow reader costs its window and nothing else, and no flow can hold up another.
+What is in flight is bounded by the sink's window: its far end reports how much it has written to TCP, and reading stops while
+a window's worth of bytes is unreported. So a slow reader costs its window and nothing else, and no flow can hold up another.
 
 A flow ends when both directions have ended, each by itself (half-close). Anything abnormal, a lost connection to the other
 router included, resets the TCP connection at once: no client ever waits for what cannot come.
@@ -20,11 +20,8 @@ from typing import Protocol
 from skupper_local.amqp.link import IncomingDelivery
 from skupper_local.amqp.performatives import ACCEPTED, MODIFIED, RECEIVED, state
 from skupper_local.amqp.types import Described, UInt, ULong
-from skupper_local.router.streams import LARGEST_READ
+from skupper_local.router.streams import LARGEST_READ, WINDOW
 from skupper_local.router.tcp_socket import TcpSocket
-
-WINDOW = 786_432
-"""Bytes in flight per direction (router-protocol 9.4: 768 KiB; less than 521,216 would deadlock with the reference)."""
 
 ACKNOWLEDGE_EVERY = 262_144
 """Bytes written to TCP after which the sender is told. The reference itself tells every 521,216."""
@@ -47,6 +44,10 @@ class Sink(Protocol):
     @property
     def best_read(self) -> int:
         """At most ``LARGEST_READ``."""
+
+    @property
+    def window(self) -> int:
+        """How many bytes may be in flight."""
 
     @property
     def writable(self) -> bool:
@@ -215,7 +216,7 @@ class TcpFlow:
         if last:
             self._read_done = True
             self._stop_reading()
-        elif self._sent - self._acked >= WINDOW and not self._window_open:
+        elif self._sent - self._acked >= sink.window and not self._window_open:
             self._stop_reading()
         sink.write(data, last=last)
         if last:
@@ -229,7 +230,12 @@ class TcpFlow:
 
     def stream_writable(self) -> None:
         """The sink can take more."""
-        if self.source is not None and (self._window_open or self._sent - self._acked < WINDOW):
+        sink = self.sink
+        if (
+            self.source is not None
+            and sink is not None
+            and (self._window_open or self._sent - self._acked < sink.window)
+        ):
             self.begin_reading()
 
     def stream_disposition(self, outcome: Described | None, settled: bool) -> None:
@@ -389,6 +395,10 @@ class LocalSink:
     @property
     def best_read(self) -> int:
         return LARGEST_READ
+
+    @property
+    def window(self) -> int:
+        return WINDOW
 
     def write(self, payload: bytes | memoryview, *, last: bool) -> None:
         self._other.feed(payload, last=last)
