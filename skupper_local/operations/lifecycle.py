@@ -133,13 +133,23 @@ def reload(target: Target) -> Outcome:
 
 
 def stop(target: Target) -> Outcome:
-    """Stop the router and keep everything. Nothing running is a success."""
+    """Stop the router and keep everything. Nothing running is a success.
+
+    The router is stopped even when that cannot be recorded (a full disk); then the error is raised afterwards.
+    """
     with _at_work(target) as (held, platform):
         paths = held.paths
+        unrecorded: SkupperLocalError | None = None
         if read_platform(paths):
-            write_desired_state(paths, DesiredState.STOPPED)
+            try:
+                write_desired_state(paths, DesiredState.STOPPED)
+            except SkupperLocalError as error:
+                unrecorded = error
         stopped = platform.stop(paths.home)
         forget_applied(paths)
+        if unrecorded:
+            what = f"The router of namespace {paths.name} is stopped, but that could not be recorded: a reload would start it"
+            raise type(unrecorded)(what, why=unrecorded.why, next_step=unrecorded.next_step) from unrecorded
         deed = Deed.STOPPED if stopped else Deed.UNTOUCHED
         return Outcome(deed, paths.name, site=site_name(paths), platform=platform.name, home=paths.home)
 

@@ -147,6 +147,7 @@ def test_a_full_disk_is_one_clear_error_and_loses_nothing(machine: Machine) -> N
         $sk $words; echo "status $?"
     done
     $sk system stop -n west; echo "stop $?"
+    $sk system status -n west | grep ^Status:
     rm {machine.directory}/rest
     set -e
     $sk listener create b 2 --host 127.0.0.1 -n west
@@ -167,5 +168,6 @@ def test_a_full_disk_is_one_clear_error_and_loses_nothing(machine: Machine) -> N
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert "status 1" in ran.stdout
     assert "error [disk-full]" in ran.stderr
+    assert "stop 1\nStatus:      down" in ran.stdout
     assert "same CAs" in ran.stdout
     assert "Traceback" not in ran.stderr
