@@ -15,7 +15,7 @@ from skupper_local.amqp.types import Described, UByte, UInt
 
 _pack_u32 = struct.Struct(">I").pack
 
-MAX_REMEMBERED = 512
+MAX_REMEMBERED = 4096
 MAX_REMEMBERED_SIZE = 128
 """Only performatives up to this size are remembered: a peer may write them as large as a frame."""
 
