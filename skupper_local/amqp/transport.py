@@ -15,7 +15,7 @@ from itertools import islice
 
 from skupper_local.amqp.connection import Connection, State
 from skupper_local.amqp.events import Event
-from skupper_local.amqp.tls_stream import RECORD, TlsStream
+from skupper_local.amqp.tls_stream import READ_SIZE, RECORD, TlsStream
 
 HIGH_WATER = 393_216
 """Bytes queued for a peer from which on writers wait."""
@@ -24,6 +24,7 @@ LOW_WATER = 131_072
 """Bytes queued below which waiting writers go on."""
 
 MAX_BUFFERS = 64
+DROPPED_READS = 8
 CLOSE_TIMEOUT = 2.0
 """Seconds that an orderly close may take before the socket is closed anyway."""
 
@@ -159,8 +160,8 @@ class AmqpTransport:
             if not output:
                 return
             while output and not tls.full:
-                piece = output.popleft()
-                output.size -= len(piece)
+                piece = output[0]
+                output.sent(len(piece))
                 if output and len(piece) < RECORD // 2 < len(output[0]):
                     # A header and its payload: fill the first record with both, so that no record is nearly empty.
                     payload = memoryview(output[0])
@@ -199,6 +200,7 @@ class AmqpTransport:
         for timer in (self._idle_timer, self._close_timer):
             if timer is not None:
                 timer.cancel()
+        self._read_rest()
         if self._tls is not None:
             self._tls.close()
         else:
@@ -206,6 +208,19 @@ class AmqpTransport:
         waiting, self._waiting = self._waiting, deque()
         for callback in waiting:
             callback()
+
+    def _read_rest(self) -> None:
+        """Drop some of what is unread: a socket closed with bytes in it is reset, and the peer may lose our ``close``."""
+        try:
+            if self._tls is not None:
+                self._tls.shutdown_write()
+            else:
+                self._sock.shutdown(socket.SHUT_WR)
+            for _ in range(DROPPED_READS):
+                if not self._sock.recv(READ_SIZE):
+                    return
+        except OSError:
+            return
 
     def _send_last(self) -> None:
         """What is still queued (a ``close`` with its error) goes out if the socket takes it without waiting."""
