@@ -52,7 +52,8 @@ types: $(VENV)/.test
 unit: $(VENV)/.test
 	$(BIN)/pytest tests/unit
 
-check: lint types unit
+check: $(VENV)/.test
+	@$(MAKE) --no-print-directory -j2 lint types unit
 
 test: lint types
 	$(BIN)/pytest -rfEs
