@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import json
 import resource
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -29,22 +30,32 @@ def _arguments() -> argparse.Namespace:
 
 def _measure(
     measurement: Measurement, field: list[Contestant], *, quick: bool, samples: report.Samples
-) -> None:
+) -> list[str]:
+    """One measurement of everyone; returns what failed."""
+    failures: list[str] = []
     taking_part = [one for one in field if one.network or not measurement.needs_routers]
     for number in range(1 if quick else measurement.rounds):
         # every other round in reverse, so that nobody always follows the same neighbour
         for contestant in taking_part if number % 2 == 0 else reversed(taking_part):
             print(f"{measurement.name}, round {number + 1}: {contestant.name}", file=sys.stderr)
-            for figure, value in measurement.measure(contestant, 0.5 if quick else 2.0).items():
+            try:
+                figures = measurement.measure(contestant, 0.5 if quick else 2.0)
+            except (RuntimeError, subprocess.TimeoutExpired) as error:
+                print(f"FAILED: {error}", file=sys.stderr)
+                failures.append(f"{measurement.name}: {contestant.name}")
+                continue
+            for figure, value in figures.items():
                 samples.setdefault(figure, {}).setdefault(contestant.name, []).append(value)
+    return failures
 
 
-def main() -> None:
-    """Run the benchmark and print the figures."""
+def main() -> int:
+    """Run the benchmark and print the figures; 1 if a measurement failed."""
     arguments = _arguments()
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     samples: report.Samples = {}
+    failures: list[str] = []
     with contextlib.ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="skupper-local-bench-")))
         stream_port = stack.enter_context(stream_service())
@@ -60,13 +71,16 @@ def main() -> None:
                 field.append(pair)
         for measurement in MEASUREMENTS:
             if not arguments.only or measurement.name in arguments.only:
-                _measure(measurement, field, quick=arguments.quick, samples=samples)
+                failures += _measure(measurement, field, quick=arguments.quick, samples=samples)
     if arguments.output == "json":
         print(json.dumps(report.summary(samples), indent=2))
     else:
         print(report.machine())
         print(report.table(samples, [contestant.name for contestant in field]))
+    for failure in failures:
+        print(f"failed: {failure}", file=sys.stderr)
+    return 1 if failures else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -14,15 +14,15 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from tests.rig.routers import EMBEDDED, Program
+from tests.rig.routers import EMBEDDED, Program, reference_program
 from tests.soak.failures import kills, ring
 from tests.soak.fuzz import fuzz
 from tests.soak.outcome import Outcome
-from tests.soak.traffic import bulk, churn
+from tests.soak.traffic import bulk, bulk_with_reference, churn
 
 Scenario = Callable[[Program, Path, float, int], Outcome]
 
-_SHARES = {"fuzz": 0.3, "kills": 0.15, "churn": 0.2, "ring": 0.2, "bulk": 0.15}
+_SHARES = {"fuzz": 0.3, "kills": 0.15, "churn": 0.2, "ring": 0.2, "bulk": 0.15, "mixed": 0.15}
 
 
 def _arguments() -> argparse.Namespace:
@@ -67,8 +67,9 @@ def main() -> int:
         "churn": churn,
         "ring": ring,
         "bulk": functools.partial(bulk, megabytes=megabytes),
+        "mixed": functools.partial(bulk_with_reference, megabytes=megabytes),
     }
-    chosen = arguments.only or list(_SHARES)
+    chosen = arguments.only or [name for name in _SHARES if name != "mixed" or reference_program()]
     whole = sum(_SHARES[name] for name in chosen)
     outcomes = []
     for name in chosen:

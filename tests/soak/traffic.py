@@ -10,7 +10,7 @@ from tests.rig.client import Stream
 from tests.rig.network import Network
 from tests.rig.programs import echo_service, run_job, start_streams, stream_results, stream_service
 from tests.rig.request import Kind
-from tests.rig.routers import Program
+from tests.rig.routers import Program, reference_program
 from tests.soak.outcome import MEGABYTE, MemoryWatch, Outcome, expect_files_closed, expect_healthy
 
 CONNECTIONS_PER_SECOND = 500
@@ -48,11 +48,36 @@ def churn(program: Program, directory: Path, seconds: float, _seed: int) -> Outc
 def bulk(program: Program, directory: Path, seconds: float, seed: int, *, megabytes: int = 200) -> Outcome:
     """Ten listeners and connectors over one link, ``megabytes`` through each at once, slow and fast readers mixed."""
     outcome = Outcome("bulk")
+    _bulk(outcome, program, program, directory, seconds, seed, megabytes)
+    return outcome
+
+
+def bulk_with_reference(
+    program: Program, directory: Path, seconds: float, seed: int, *, megabytes: int = 200
+) -> Outcome:
+    """The same between this router and ``skrouterd``, clients at either; nothing when there is no ``skrouterd``."""
+    outcome = Outcome("mixed")
+    reference = reference_program()
+    if reference:
+        _bulk(outcome, program, reference, directory / "to-reference", seconds / 2, seed, megabytes)
+        _bulk(outcome, reference, program, directory / "from-reference", seconds / 2, seed + 100, megabytes)
+    return outcome
+
+
+def _bulk(
+    outcome: Outcome,
+    west: Program,
+    east: Program,
+    directory: Path,
+    seconds: float,
+    seed: int,
+    megabytes: int,
+) -> None:
     rng = random.Random(seed)
     count = 10
     with stream_service() as service, Network(directory) as network:
-        network.add("east", program)
-        network.add("west", program)
+        network.add("east", east)
+        network.add("west", west)
         network.link("west", "east")
         for number in range(count):
             network.expose("east", f"streams-{number}", service)
@@ -87,5 +112,9 @@ def bulk(program: Program, directory: Path, seconds: float, seed: int, *, megaby
         outcome.expect(
             memory.growth() < 100 * MEGABYTE, f"memory grew by {memory.growth() / MEGABYTE:.0f} MB"
         )
+        for name, node in network.nodes.items():
+            complaints = node.process.complaints()
+            outcome.expect(
+                not complaints, f"router {name} logged {len(complaints)} complaints: {complaints[:2]}"
+            )
         expect_healthy(outcome, network)
-    return outcome
