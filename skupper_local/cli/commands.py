@@ -57,6 +57,20 @@ class SiteCommand(click.Command):
         self.params.extend(_common_options())
 
 
+class MachineCommand(click.Command):
+    """A command that works on no single namespace: flags that would name one are refused, wherever they stand."""
+
+    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+        keywords.setdefault("context_settings", _SETTINGS)
+        super().__init__(*arguments, **keywords)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        for flag in ("namespace", "platform"):
+            if flag in ctx.find_root().meta:
+                raise click.UsageError(f"{ctx.command_path} takes no --{flag}", ctx)
+        return super().invoke(ctx)
+
+
 class LazyGroup(click.Group):
     """A group that knows its commands by the place of their code: ``module:attribute`` and one line of help."""
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from skupper_local.cli.commands import SiteCommand
+from skupper_local.cli.commands import MachineCommand
 
 
-@click.command(cls=SiteCommand)
+@click.command(cls=MachineCommand)
 @click.option(
     "--keep", is_flag=True, help="Leave the two sites running, and say how to look at and remove them."
 )

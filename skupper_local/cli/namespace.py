@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from skupper_local.cli.commands import LazyGroup, SiteCommand, output_option
+from skupper_local.cli.commands import LazyGroup, MachineCommand, output_option
 
 
 @click.group(cls=LazyGroup)
@@ -12,7 +12,7 @@ def namespace() -> None:
     """See the namespaces of this machine."""
 
 
-@namespace.command("list", cls=SiteCommand)
+@namespace.command("list", cls=MachineCommand)
 @output_option()
 def list_(output: str | None) -> None:
     """List the namespaces of this user: site, platform, state."""
