@@ -307,7 +307,7 @@ class Link:
     def delivery_sent(self, delivery: OutgoingDelivery) -> None:
         """Account for a completely sent delivery."""
         self.current = None
-        self.credit -= 1
+        self.credit = max(0, self.credit - 1)  # it may have been taken back while the delivery was under way
         self.delivery_count = (self.delivery_count + 1) & SERIAL_MASK
         if delivery.settled:
             delivery.settle()
