@@ -43,6 +43,7 @@ class Attacker:
     ) -> None:
         self.router_id = router_id
         self.socket: socket.socket = socket.create_connection((HOST, port), timeout=5)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if credentials is not None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             context.load_verify_locations(credentials.ca)
