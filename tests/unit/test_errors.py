@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
+import inspect
 import pkgutil
 import re
 from collections import Counter
@@ -10,12 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import skupper_local
+from skupper_local.cli import failures
 from skupper_local.errors import SkupperLocalError
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "ERRORS.md"
-
-COMMAND_LINE = {"usage": 2}
-"""What the command line reports without an error class: a line that click cannot parse."""
 
 _ROW = re.compile(r"\| `(?P<code>[^`]+)` \| (?P<meaning>.+?) \| (?P<fix>.+?) \| (?P<status>\d+) \|")
 
@@ -37,6 +37,19 @@ def _below(cls: type[SkupperLocalError]) -> Iterator[type[SkupperLocalError]]:
 def codes() -> dict[str, int]:
     """Code and exit status of every class that says its own."""
     return {cls.code: cls.exit_status for cls in error_classes() if "code" in vars(cls)}
+
+
+def codes_without_class() -> dict[str, int]:
+    """What the command line reports itself: ``_print(code, what, why, next, status, ...)`` in ``cli/failures.py``."""
+    tree = ast.parse(inspect.getsource(failures))
+    calls = [
+        node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == "_print"
+    ]
+    return {
+        call.args[0].value: getattr(failures, ast.unparse(call.args[4]))
+        for call in calls
+        if isinstance(call.args[0], ast.Constant) and isinstance(call.args[0].value, str)
+    }
 
 
 def documented() -> dict[str, int]:
@@ -62,7 +75,7 @@ def test_an_error_without_a_code_of_its_own_only_groups_others() -> None:
 
 
 def test_the_list_holds_every_error_with_its_exit_status_and_nothing_else() -> None:
-    assert documented() == {**codes(), **COMMAND_LINE}
+    assert documented() == {**codes(), **codes_without_class()}
 
 
 def test_every_row_of_the_list_is_read() -> None:
