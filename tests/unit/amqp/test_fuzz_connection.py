@@ -13,6 +13,7 @@ import sys
 import time
 import tracemalloc
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -182,13 +183,20 @@ def hostile(number: int) -> tuple[bool, list[bytes]]:
         else:
             parts[at] = part[0], part[1], _wilder(rng, part[2])
         handshake = min(handshake, len(parts) - 2)
-    data = _join(parts)
-    if rng.random() < 0.15:
-        data = _damaged(rng, data)
-    if rng.random() < 0.3:
+    # The victim must act on ``open`` before the answer to its session comes, and on the attaches before the deliveries.
+    opening, links = _join(parts[: handshake + 1]), _join(parts[handshake + 1 : handshake + 8])
+    data = _join(parts[handshake + 8 :])
+    way = rng.random()
+    if way < 0.1:
+        return with_server, [_damaged(rng, opening), links, data]
+    if way < 0.2:
+        return with_server, [opening, _damaged(rng, links), _damaged(rng, data)]
+    if way < 0.4:
         cuts = sorted(rng.randrange(len(data) + 1) for _ in range(rng.randint(1, 20)))
-        return with_server, [data[a:b] for a, b in zip([0, *cuts], [*cuts, len(data)], strict=True)]
-    return with_server, [_join([part]) for part in parts] if rng.random() < 0.5 else [data]
+        return with_server, [opening, links, *(data[a:b] for a, b in pairwise([0, *cuts, len(data)]))]
+    if way < 0.7:
+        return with_server, [opening, links, data]
+    return with_server, [_join([part]) for part in parts]
 
 
 class Victim:
