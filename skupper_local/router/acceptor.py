@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from typing import TYPE_CHECKING
 
 from skupper_local.amqp.tls_stream import TlsStream
@@ -68,8 +69,30 @@ class Acceptor:
             self._retry = router.loop.call_later(BIND_RETRY, self.start)
             return
         self.message = ""
+        try:
+            self._tls_context()
+        except SkupperLocalError as error:
+            self._unusable(error)
         for sock in self._sockets:
             router.loop.add_reader(sock.fileno(), self._accept, sock)
+
+    def _tls_context(self) -> ssl.SSLContext | None:
+        """The context for the next connection. Raises ``SkupperLocalError`` when a file of the profile cannot be used."""
+        settings = self.settings
+        if settings.ssl_profile is None:
+            return None
+        context = self._router.tls.server(
+            settings.ssl_profile,
+            require_client_certificate=settings.authenticate_peer or "EXTERNAL" in settings.sasl_mechanisms,
+        )
+        self.message = ""
+        return context
+
+    def _unusable(self, error: SkupperLocalError) -> None:
+        """The socket is open, but nobody can connect before the files are repaired."""
+        if str(error) != self.message:
+            self._router.log.error(f"listener {self.settings.name}: {error}")
+        self.message = str(error)
 
     def close(self) -> None:
         """Accept no more; open connections go on."""
@@ -106,7 +129,10 @@ class Acceptor:
     async def _set_up(self, sock: socket.socket, address: str) -> None:
         try:
             await self._handshake(sock, address)
-        except (OSError, TimeoutError, SkupperLocalError) as error:
+        except SkupperLocalError as error:
+            sock.close()
+            self._unusable(error)
+        except (OSError, TimeoutError) as error:
             sock.close()
             self._router.log.info(
                 f"listener {self.settings.name}: connection from {address}: {tls_reason(error)}"
@@ -121,11 +147,8 @@ class Acceptor:
         tls: TlsStream | None = None
         user = version = cipher = None
         mechanisms = settings.sasl_mechanisms or ("ANONYMOUS",)
-        if settings.ssl_profile is not None:
-            context = router.tls.server(
-                settings.ssl_profile,
-                require_client_certificate=settings.authenticate_peer or "EXTERNAL" in mechanisms,
-            )
+        context = self._tls_context()
+        if context is not None:
             async with asyncio.timeout(HANDSHAKE_TIMEOUT):
                 tls = await tls_over(router.loop, sock, context, server=True)
             user = certificate_user(tls)

@@ -118,7 +118,7 @@ class Dialer:
         self._error = None
 
         def on_closed(peer: Peer, error: AmqpError | None) -> None:
-            self._error = error
+            self._error = peer.refusal or error
             if not closed.done():
                 closed.set_result(None)
 

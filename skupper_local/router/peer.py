@@ -135,6 +135,8 @@ class Peer:
         self.link_credit = LINK_CREDIT
         self.on_closed: Callable[[Peer, AmqpError | None], None] | None = None
         self.open_timer: asyncio.TimerHandle | None = None
+        self.refusal: AmqpError | None = None
+        """Why the other side refused to be linked, if it did."""
         self.message_links: dict[Link, MessageLink] = {}
         self.collected = 0
         """Bytes of its messages that are kept until they are complete; see ``forwarding.Collector``."""
@@ -369,6 +371,10 @@ class RouterPeer(Peer):
         if link in self.data_out:
             self.data_out.remove(link)
         if link is self.control_in or (self.control_out is not None and link is self.control_out.link):
+            if not self._linked and not self.facts.incoming and event.error is not None and self.is_open:
+                # Whom we dialled is no router that wants a link with us: an idle connection would pass for one.
+                self.refusal = event.error
+                self.connection.close(event.error)
             self.control_in = None
             self.control_out = None
             self._link_down()

@@ -245,7 +245,8 @@ def test_links_that_cannot_be_trusted_are_refused_with_the_real_reason(tmp_path:
         ):
             listening[name] = free_port()
             node.configuration.listen(listening[name], credentials, name=name)
-        listening["plain"] = free_port()
+        listening["plain"], normal = free_port(), free_port()
+        node.configuration.listen(normal, ours.server("normal"), role="normal", name="for-clients")
         node.configuration.listen(listening["plain"], None, name="plain")
         management_of_listener = add_management(node)
         network.start()
@@ -261,6 +262,7 @@ def test_links_that_cannot_be_trusted_are_refused_with_the_real_reason(tmp_path:
                 "expired-client", listening["good"], ours.client("expired-client", expired=True)
             )
             configuration.dial("clear-text", listening["good"], None)
+            configuration.dial("no-router", normal, ours.client("no-router"))
 
         with _dialling(tmp_path, links) as (management, process):
             reasons = {
@@ -271,6 +273,7 @@ def test_links_that_cannot_be_trusted_are_refused_with_the_real_reason(tmp_path:
                 "foreign-client": "unknown ca",
                 "expired-client": "expired",
                 "clear-text": "",
+                "no-router": "management clients only",
             }
             wait_for(management, "connector", "good", lambda seen: seen["connectionStatus"] == "SUCCESS")
             for name, reason in reasons.items():
@@ -330,3 +333,23 @@ def test_a_broken_certificate_file_keeps_the_link_down_until_it_is_repaired(tmp_
             client.certificate.write_bytes(good)
             wait_for(management, "connector", "link", lambda seen: seen["connectionStatus"] == "SUCCESS", 8)
             assert entity(management, "connector", "link")["connectionMsg"]
+
+
+def test_a_listener_whose_certificate_is_broken_says_so(tmp_path: Path) -> None:
+    authority = Authority(tmp_path / "certificates")
+    server, client = authority.server("server"), authority.client("client")
+    good = server.key.read_bytes()
+    server.key.write_text("nothing")
+    with Network(tmp_path / "network") as network:
+        node = network.add("listener", EMBEDDED)
+        port = free_port()
+        node.configuration.listen(port, server, name="mine")
+        management = add_management(node)
+        network.start()
+        found = entity(management, "listener", "mine-inter-router")
+        assert str(server.key) in found["connectionMsg"]
+        assert str(server.key) in node.process.log_text()
+        server.key.write_bytes(good)
+        with _dialling(tmp_path, lambda item: item.dial("link", port, client)) as (dialler, _):
+            wait_for(dialler, "connector", "link", lambda seen: seen["connectionStatus"] == "SUCCESS", 8)
+        assert "connectionMsg" not in entity(management, "listener", "mine-inter-router")
