@@ -371,6 +371,7 @@ class TcpFlow:
                 self._loop.remove_writer(self.sock.fd)
             self.sock.close(reset=reset)
         self._pending.clear()
+        self._dirty.discard(self)
         self._endpoint.connections_closed += 1
         self._endpoint.flow_ended(self)
         on_ended, self.on_ended = self.on_ended, None
