@@ -6,8 +6,10 @@ The tables here are the house's plan; ARCHITECTURE.md explains it and refers to 
 from __future__ import annotations
 
 import ast
+import importlib
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from functools import cache, cached_property
 from pathlib import Path
 
@@ -139,6 +141,12 @@ LONG: dict[str, str] = {
     "router/routing/engine.py": "one state machine: its events share one closing step, which is the theory of the module",
 }
 """Modules that may be longer, and why."""
+
+
+DOCUMENT = PACKAGE.parent / "ARCHITECTURE.md"
+
+_BOUND = re.compile(r"`(?P<name>\w+)` (?P<value>[\d,.]*\d)")
+_FILE = re.compile(r"`(?P<path>[\w/]+\.py)`")
 
 
 @dataclass(frozen=True, eq=False)
@@ -300,3 +308,40 @@ def test_modules_are_short_enough_to_be_read() -> None:
 @pytest.mark.parametrize("path", sorted(LONG))
 def test_an_exception_from_the_length_is_still_needed(path: str) -> None:
     assert any(module.path == path and module.lines > LONGEST_MODULE for module in modules())
+
+
+def bounds() -> list[tuple[str, float, tuple[str, ...]]]:
+    """Name, value and files of every number in ARCHITECTURE.md's table of windows and bounds."""
+    table = DOCUMENT.read_text().partition("Windows and bounds")[2].partition("\n\n")[2].partition("\n\n")[0]
+    found = []
+    for row in table.splitlines():
+        _, _, numbers, where, _ = row.split("|")
+        files = tuple(match["path"] for match in _FILE.finditer(where))
+        found += [(m["name"], float(m["value"].replace(",", "")), files) for m in _BOUND.finditer(numbers)]
+    return found
+
+
+def values_of(path: str, name: str) -> set[float]:
+    """What a constant, or a field of a dataclass, of that name is in a module."""
+    module = importlib.import_module("skupper_local." + path.removesuffix(".py").replace("/", "."))
+    classes = [item for item in vars(module).values() if isinstance(item, type) and is_dataclass(item)]
+    defaults = [field.default for item in classes for field in fields(item) if field.name == name]
+    return {
+        float(value) for value in (getattr(module, name, None), *defaults) if isinstance(value, int | float)
+    }
+
+
+@pytest.mark.parametrize(("name", "value", "files"), bounds())
+def test_the_numbers_in_the_document_are_those_of_the_code(
+    name: str, value: float, files: tuple[str, ...]
+) -> None:
+    assert value in {number for path in files for number in values_of(path, name)}
+
+
+def test_every_file_the_document_names_exists() -> None:
+    text = DOCUMENT.read_text().partition("## 6.")[0]
+    paths = {match["path"] for match in _FILE.finditer(text)} - {"vanflow.py"}
+    planned = {"platforms/container.py", "platforms/podman.py", "platforms/docker.py"}
+    roots = (PACKAGE, PACKAGE.parent, PACKAGE.parent / "tests" / "unit")
+    missing = [path for path in paths - planned if not any((root / path).is_file() for root in roots)]
+    assert missing == []
