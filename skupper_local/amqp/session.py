@@ -261,8 +261,8 @@ class Session:
             raise RemoteProtocolError("amqp:link:stolen", f"the link name {attach.name[:64]!r} is in use")
         requested = link is None
         if link is None:
-            connection.count_link()
             link = self._new_link(attach.name, is_sender)
+            connection.count_link()
         link.remote_handle = attach.handle
         link.remote_source = attach.source
         link.remote_target = attach.target
