@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from skupper_local.router.router import Router
 
 MAX_HANDSHAKES = 256
-"""Connections that may be between ``accept`` and ``open`` at once; more are closed at once."""
+"""Connections that may be in their TLS handshake at once; with one more the oldest is given up: it had the most time, and
+who only opens connections must not keep others out."""
 MAX_CONNECTIONS = 1024
 ACCEPTS_PER_TURN = 64
 ACCEPT_PAUSE = 0.1
@@ -42,7 +43,7 @@ class Acceptor:
         self.peers: set[Peer] = set()
         self._router = router
         self._sockets: list[socket.socket] = []
-        self._handshakes = 0
+        self._handshakes: dict[asyncio.Task[None], None] = {}
         self._retry: asyncio.TimerHandle | None = None
 
     @property
@@ -115,12 +116,20 @@ class Acceptor:
                 loop.remove_reader(listening.fileno())
                 loop.call_later(ACCEPT_PAUSE, self._resume, listening)
                 return
-            if self._handshakes >= MAX_HANDSHAKES or len(self.peers) >= MAX_CONNECTIONS:
+            if len(self.peers) >= MAX_CONNECTIONS:
                 sock.close()
                 continue
+            if len(self._handshakes) >= MAX_HANDSHAKES:
+                oldest = next(iter(self._handshakes))
+                del self._handshakes[oldest]
+                oldest.cancel()
             prepare(sock)
-            self._handshakes += 1
-            self._router.spawn(self._set_up(sock, f"{address[0]}:{address[1]}"))
+            task = self._router.spawn(self._set_up(sock, f"{address[0]}:{address[1]}"))
+            self._handshakes[task] = None
+            task.add_done_callback(self._set_up_done)
+
+    def _set_up_done(self, task: asyncio.Task[None]) -> None:
+        self._handshakes.pop(task, None)
 
     def _resume(self, listening: socket.socket) -> None:
         if listening in self._sockets:
@@ -139,8 +148,6 @@ class Acceptor:
             )
         except asyncio.CancelledError:
             sock.close()
-        finally:
-            self._handshakes -= 1
 
     async def _handshake(self, sock: socket.socket, address: str) -> None:
         settings, router = self.settings, self._router

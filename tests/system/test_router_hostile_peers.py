@@ -153,6 +153,15 @@ def test_garbage_ends_the_connection_at_once(victim: Victim, garbage: bytes) -> 
     assert _ended(client, 2) < 2
 
 
+def test_silent_connections_do_not_keep_routers_out(victim: Victim) -> None:
+    silent = [connect(victim.tls) for _ in range(400)]
+    start = time.monotonic()
+    victim.attacker().become_neighbour()
+    assert time.monotonic() - start < 3
+    for client in silent:
+        client.close()
+
+
 @pytest.mark.slow
 def test_half_a_handshake_is_given_up_after_ten_seconds_wherever_it_stops(victim: Victim) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
