@@ -279,7 +279,7 @@ class Link:
     @property
     def may_receive(self) -> bool:
         """Whether the peer has credit for one more delivery, credit taken back too late to know it included."""
-        return serial_difference(self.limit, self.delivery_count) > 0
+        return 0 < (self.limit - self.delivery_count) & SERIAL_MASK < 0x80000000
 
     def delivery_received(self) -> None:
         """Account for a completely received delivery."""
@@ -307,7 +307,8 @@ class Link:
     def delivery_sent(self, delivery: OutgoingDelivery) -> None:
         """Account for a completely sent delivery."""
         self.current = None
-        self.credit = max(0, self.credit - 1)  # it may have been taken back while the delivery was under way
+        if self.credit > 0:  # it may have been taken back while the delivery was under way
+            self.credit -= 1
         self.delivery_count = (self.delivery_count + 1) & SERIAL_MASK
         if delivery.settled:
             delivery.settle()

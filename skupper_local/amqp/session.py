@@ -136,7 +136,8 @@ class Session:
 
     def next_delivery_id(self) -> int:
         """A new delivery-id."""
-        self._range_budget = min(self._range_budget + RANGE_WORK, MAX_RANGE_BUDGET)
+        if self._range_budget < MAX_RANGE_BUDGET:
+            self._range_budget += RANGE_WORK
         delivery_id = self._next_delivery_id
         self._next_delivery_id = (delivery_id + 1) & SERIAL_MASK
         return delivery_id
@@ -398,7 +399,8 @@ class Session:
             raise RemoteProtocolError("amqp:invalid-field", "a delivery-id that is in use")
         if len(self.incoming) >= self.connection.settings.max_unsettled:
             raise RemoteProtocolError("amqp:resource-limit-exceeded", "too many unsettled deliveries")
-        self._range_budget = min(self._range_budget + RANGE_WORK, MAX_RANGE_BUDGET)
+        if self._range_budget < MAX_RANGE_BUDGET:
+            self._range_budget += RANGE_WORK
         delivery = IncomingDelivery(link, fields.delivery_id, fields.delivery_tag, bool(fields.settled))
         link.current = delivery
         link.deliveries.add(delivery)
