@@ -84,3 +84,11 @@ def seconds_until_reset(connection: socket.socket) -> float:
     except TimeoutError:
         raise AssertionError(f"the connection hangs: nothing came for {PATIENCE} s") from None
     raise AssertionError("the connection ended as if all were well")
+
+
+def connect_and_be_reset(port: int) -> float:
+    """How long it takes until a new connection is reset, which may happen before the client knows that it has one."""
+    start = time.monotonic()
+    with contextlib.suppress(ConnectionResetError):
+        seconds_until_reset(connect(port))
+    return time.monotonic() - start

@@ -223,6 +223,7 @@ def _attaches(session: Session, first: int, count: int, address: str | None = No
     )
 
 
+@pytest.mark.slow
 def test_tens_of_thousands_of_links_end_the_connection(victim: Victim) -> None:
     attacker = victim.attacker()
     session = attacker.begin()

@@ -16,7 +16,14 @@ from tests.rig.management import add_management, entity
 from tests.rig.network import Network
 from tests.rig.ports import HOST, free_port
 from tests.rig.routers import EMBEDDED
-from tests.rig.sockets import PATIENCE, Server, connect, read_to_end, seconds_until_reset
+from tests.rig.sockets import (
+    PATIENCE,
+    Server,
+    connect,
+    connect_and_be_reset,
+    read_to_end,
+    seconds_until_reset,
+)
 
 LARGE = bytes(range(256)) * 1_000
 
@@ -230,9 +237,9 @@ def test_a_server_that_cannot_be_trusted_costs_the_client_a_reset_and_the_reason
         encrypted.mute.drop_pending()
         client = connect(encrypted.ports[name])
         encrypted.mute.accept().sendall(b"HTTP/1.0 400 Bad Request\r\n\r\n")
+        assert seconds_until_reset(client) < 3
     else:
-        client = connect(encrypted.ports[name])
-    assert seconds_until_reset(client) < 3
+        assert connect_and_be_reset(encrypted.ports[name]) < 3
     found = entity(encrypted.management, "tcpConnector", name)
     assert found["operStatus"] == "down"
     assert reason in found["connectionMsg"]
