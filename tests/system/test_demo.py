@@ -55,7 +55,8 @@ def test_an_interrupted_demo_leaves_nothing(machine: Machine, number: int, secon
     process.send_signal(number)
     out, err = process.communicate(timeout=60)
     assert "Traceback" not in err
-    assert process.returncode in (0, 130, -signal.SIGTERM), out + err  # very early: before anything began
+    # Killed by the signal: very early, before anything began; or the interpreter says so itself, when it was making a class.
+    assert process.returncode in (0, 130, -number), out + err
     # Interrupted in the very moment it was started, the server sees for itself that its directory is gone.
     eventually(lambda: left_behind(machine) == [], 3)
 

@@ -79,6 +79,9 @@ class LinuxPlatform:
     def stop(self, home: Path) -> bool:
         directory = RunDirectory(str(home))
         supervisor = _stop_supervisor(directory)
+        ending = read_process(directory.supervisor)  # a process gives up its locks a moment before it is gone
+        if ending:
+            processes.wait_gone(ending, _GRACE_SECONDS)
         router = read_process(directory.router)
         if router:
             processes.end(router, STOP_SECONDS)
