@@ -345,3 +345,19 @@ def test_every_file_the_document_names_exists() -> None:
     roots = (PACKAGE, PACKAGE.parent, PACKAGE.parent / "tests" / "unit")
     missing = [path for path in paths - planned if not any((root / path).is_file() for root in roots)]
     assert missing == []
+
+
+def sections(name: str) -> set[str]:
+    """The numbers of the sections of facts that ARCHITECTURE.md holds under one name, from their bold beginnings."""
+    chapter = DOCUMENT.read_text().partition(f"\n### {name}\n")[2].partition("\n### ")[0]
+    beginnings = re.findall(r"\*\*(\d+(?:\.\d+)?)(?: and (\d+(?:\.\d+)?))?", chapter)
+    return {number for numbers in beginnings for number in numbers if number}
+
+
+@pytest.mark.parametrize("name", ["router-protocol", "reference-engine"])
+def test_every_fact_that_is_cited_can_be_read_up(name: str) -> None:
+    roots = (PACKAGE, PACKAGE.parent / "tests")
+    files = [file for root in roots for file in root.rglob("*.py")]
+    cited = {number for file in files for number in re.findall(rf"{name} (\d+(?:\.\d+)?)", file.read_text())}
+    assert cited - sections(name) == set()
+    assert cited, "nothing is cited any more"
