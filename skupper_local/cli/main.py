@@ -82,8 +82,22 @@ def _give_up_output() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def _open_closed_streams() -> None:
+    """What is closed becomes the null device: else the next file opened would take its number, and be printed into."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+
+
 def main() -> None:
     """The entry point of the installed program."""
+    _open_closed_streams()
     # Nearly everything a command allocates it needs to its end, so collecting costs much and frees nothing.
     gc.disable()
     sys.exit(run(sys.argv[1:]))
