@@ -96,7 +96,7 @@ def print_removed(outcome: Outcome) -> None:
 
 def confirm_teardown(target: Target, context: click.Context) -> bool:
     """Ask; without a terminal there is nobody to ask, and the request is refused."""
-    if not target.paths.home.exists():
+    if not target.paths.has_directory():
         return True
     if not sys.stdin.isatty():
         raise click.UsageError("Nobody can be asked whether to remove everything; use --force", context)

@@ -181,9 +181,28 @@ class NamespacePaths:
         return self.data_home / f"removed-{self.name}"
 
     def exists(self) -> bool:
-        """Whether something of a site is there: declarations, a runtime, a recorded platform or an unfinished change."""
-        parts = (self.home / "input", self.runtime, self.platform, self.transaction / "commit.json")
-        return any(os.path.lexists(part) for part in parts)
+        """Whether something of a site is there: declarations, a runtime, a recorded platform or an unfinished change.
+
+        Raises NotReadableError and its like where nobody may look: that is not the same as nothing being there.
+        """
+        return any(_is_there(part) for part in self._parts())
+
+    def has_directory(self) -> bool:
+        """Whether anything stands in the namespace's place. Raises NotReadableError and its like where nobody may look."""
+        return _is_there(self.home)
+
+    def _parts(self) -> tuple[Path, ...]:
+        return (self.home / "input", self.runtime, self.platform, self.transaction / "commit.json")
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise explain(error, f"cannot look at {path}", path, reading=True) from error
+    return True
 
 
 def list_namespaces(home: Path | None = None) -> tuple[NamespacePaths, ...]:
@@ -199,4 +218,4 @@ def list_namespaces(home: Path | None = None) -> tuple[NamespacePaths, ...]:
     found = (
         NamespacePaths(home, name) for name in names if len(name) <= _LONGEST_NAME and _NAME.fullmatch(name)
     )
-    return tuple(paths for paths in found if paths.exists())
+    return tuple(paths for paths in found if any(os.path.lexists(part) for part in paths._parts()))

@@ -156,7 +156,7 @@ def stop(target: Target) -> Outcome:
 
 def teardown(target: Target) -> Outcome:
     """Stop the router and remove the namespace with everything in it. Nothing there is a success."""
-    if not target.paths.home.exists():
+    if not target.paths.has_directory():
         return Outcome(Deed.UNTOUCHED, target.namespace)
     platform = platform_named(platform_of(target))
     with lock_namespace(target.paths, command=target.command, patience=_PATIENCE) as held:

@@ -158,3 +158,22 @@ def test_a_reader_that_has_enough_ends_a_command_quietly(data_home: Path) -> Non
         check=False,
     )
     assert ran.stderr == ""
+
+
+def test_a_closed_standard_output_is_no_mistake_of_the_program(data_home: Path) -> None:
+    ran = subprocess.run(
+        ["/bin/sh", "-c", 'exec "$0" -m skupper_local.cli.main "$@" >&-', sys.executable, "version"],
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
+
+
+def test_a_namespace_nobody_can_look_into_is_not_an_empty_one(skupper: Run, data_home: Path) -> None:
+    namespaces = data_home / "namespaces"
+    namespaces.mkdir(parents=True, exist_ok=True)
+    (namespaces / "west").symlink_to("west")
+    result = skupper("system", "stop", "-n", "west")
+    assert result.status == 1
+    assert "namespace-not-a-directory" in result.err
