@@ -43,6 +43,7 @@ def require_free(wanted: Iterable[Entity], running: Iterable[Entity]) -> None:
     held = sockets_of(running)
     blocked: list[str] = []
     hosts: set[Socket] = set()
+    steps: dict[str, None] = {}
     for socket, what in sockets_of(wanted).items():
         if socket in held:
             continue
@@ -53,10 +54,19 @@ def require_free(wanted: Iterable[Entity], running: Iterable[Entity]) -> None:
                 f"{what}: {socket.host or '*'}:{socket.port}: {problem}{f' by {holder}' if holder else ''}"
             )
             hosts.add(socket)
+            steps[_way_out(socket, problem)] = None
     if blocked:
-        port = min(hosts).port
         raise PortInUseError(
             f"Ports of this site that cannot be bound: {', '.join(str(socket.port) for socket in sorted(hosts))}",
             why="\n".join(blocked),
-            next_step=f"end what holds it (ss -ltnp 'sport = :{port}'), or declare another port",
+            next_step="\n".join(steps),
         )
+
+
+def _way_out(socket: Socket, problem: str) -> str:
+    """What to do about an address that cannot be bound: only one that is in use has somebody who holds it."""
+    if "in use" in problem:
+        return f"end what holds it (ss -ltnp 'sport = :{socket.port}'), or declare another port"
+    if "permission denied" in problem or "not permitted" in problem:
+        return "declare a port from 1024 on; those below are for root"
+    return f"declare an address of this machine in place of {socket.host} (ip -brief address shows them)"

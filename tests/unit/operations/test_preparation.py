@@ -166,3 +166,11 @@ def test_ports_that_are_taken_are_all_named_and_those_of_our_own_router_are_not(
         assert all(str(port) in caught.value.why for port in taken)
         require_free(configuration, configuration)
     assert len(sockets_of(configuration)) == 5
+
+
+def test_an_address_of_another_machine_is_not_said_to_be_in_use(tmp_path: Path) -> None:
+    west = site(tmp_path, "west")
+    create_listener(west, "l", 18099, host="192.0.2.77")
+    with pytest.raises(PortInUseError) as caught:
+        require_free(made(west).configuration, ())
+    assert "address of this machine" in caught.value.next_step
