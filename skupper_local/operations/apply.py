@@ -35,6 +35,12 @@ class Applied:
 
 def read_source(filename: str) -> str:
     """The text of a file, or of standard input for ``-``. Raises SourceUnreadableError."""
+    if filename != "-" and Path(filename).is_dir():
+        raise SourceUnreadableError(
+            f"{filename} cannot be applied",
+            why="it is a directory",
+            next_step="apply its files one by one, or all of them on standard input: -f -",
+        )
     if filename != "-" and not filename.endswith(_ENDINGS):
         raise SourceUnreadableError(
             f"{filename} cannot be applied",

@@ -18,6 +18,7 @@ from skupper_local.resources import (
     host_rule,
     name_rule,
     port_rule,
+    printable,
     routing_key_rule,
 )
 
@@ -119,7 +120,13 @@ def _check(
     if tls_credentials:
         found.append(("TLS credentials", tls_credentials, name_rule(tls_credentials)))
     problems = [
-        Problem("command line", 0, kind, field, repr(value), rule) for field, value, rule in found if rule
+        Problem("command line", 0, kind, field, repr(printable(value)), rule)
+        for field, value, rule in found
+        if rule
     ]
     if problems:
-        raise InvalidResourcesError(problems, what=f"The {kind.lower()} cannot be declared like that")
+        raise InvalidResourcesError(
+            problems,
+            what=f"The {kind.lower()} cannot be declared like that",
+            next_step="correct what is named above and run the command again",
+        )

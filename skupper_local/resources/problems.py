@@ -70,10 +70,16 @@ class InvalidResourcesError(InvalidRequestError):
 
     code = "invalid-resources"
 
-    def __init__(self, problems: Iterable[Problem], *, what: str = "The declarations cannot be used") -> None:
+    def __init__(
+        self,
+        problems: Iterable[Problem],
+        *,
+        what: str = "The declarations cannot be used",
+        next_step: str = "Correct the lines named above and run the same command again.",
+    ) -> None:
         self.problems = tuple(problems)
         super().__init__(
             what,
             why="\n".join(str(problem) for problem in self.problems),
-            next_step="Correct the lines named above and run the same command again.",
+            next_step=next_step,
         )

@@ -217,7 +217,9 @@ class _Judge:
         if target is None or not target.is_for(connector.host, connector.port, connector.routing_key):
             configured = Condition("Configured", _PENDING, _RELOAD)
         elif target.up is False and target.message:
-            message = f"cannot connect to {connector.host}:{connector.port}: {_clean(target.message)}"
+            reason = _clean(target.message)
+            failure = f"cannot connect to {connector.host}:{connector.port}: "
+            message = failure + reason.removeprefix(failure)
             configured = Condition("Configured", _PENDING, message)
         has_listener = connector.routing_key in self.listener_keys
         if not has_listener:
