@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import stat
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from skupper_local.cli.declaring import namespace_flag
 from skupper_local.cli.terminal import talk, warn
@@ -12,11 +15,20 @@ if TYPE_CHECKING:
     from skupper_local.operations.target import Target
 
 
+def _keep_private(stream: TextIO) -> None:
+    """A file that the shell opened for our output is about to hold a private key: nobody else may read it from now on."""
+    with contextlib.suppress(OSError, ValueError):
+        about = os.fstat(stream.fileno())
+        if stat.S_ISREG(about.st_mode) and about.st_mode & 0o077:
+            os.fchmod(stream.fileno(), 0o600)
+
+
 def print_generated(target: Target, name: str, host: str, cost: int, output: str) -> None:
     """The two documents on standard output; what there is to know about them beside it."""
     from skupper_local.operations.generate_link import generate_link
     from skupper_local.resources import document_of, encode_documents
 
+    _keep_private(sys.stdout)
     generated = generate_link(target, name=name, host=host, cost=cost)
     documents = (generated.secret, generated.link)
     if output == "json":

@@ -7,12 +7,14 @@ import os
 import signal
 import socket
 import stat
+import subprocess
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.rig.machine import Linked, Machine, eventually, http_server, link_two_sites
+from tests.rig.machine import COMMAND, Linked, Machine, eventually, http_server, link_two_sites
 from tests.rig.ports import HOST, free_port
 
 ANSWER = b"hello from behind east"
@@ -133,6 +135,17 @@ def test_a_reload_restarts_the_router_only_when_its_configuration_changed(linked
     assert machine.routers("east") != before
     assert {path: path.read_bytes() for path in machine.home("east").rglob("*.crt")} == certificates
     eventually(lambda: answered(linked))
+
+
+def test_a_file_that_receives_a_generated_link_is_private(linked: Linked, tmp_path: Path) -> None:
+    """The shell makes it readable by all; before the key is written it is its owner's only."""
+    file = tmp_path / "west.yaml"
+    with file.open("w") as output:
+        os.fchmod(output.fileno(), 0o644)
+        words = [*COMMAND, "link", "generate", "-n", "west"]
+        subprocess.run(words, stdout=output, env=linked.machine.environment(), timeout=90, check=True)
+    assert "kind: Link" in file.read_text()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
 def test_a_link_for_another_host_is_covered_by_the_certificate_before_it_is_printed(linked: Linked) -> None:
