@@ -17,7 +17,7 @@ from skupper_local.amqp import events
 from skupper_local.amqp.connection import Connection, State
 from skupper_local.amqp.errors import RemoteProtocolError
 from skupper_local.amqp.events import Event
-from skupper_local.amqp.link import IncomingDelivery, Link, OutgoingDelivery
+from skupper_local.amqp.link import IncomingDelivery, Link
 from skupper_local.amqp.performatives import AmqpError, Open, Terminus
 from skupper_local.amqp.session import Session
 from skupper_local.amqp.transport import AmqpTransport
@@ -427,6 +427,3 @@ def discard(delivery: IncomingDelivery, state: Described) -> None:
     """Answer a delivery with its outcome and drop the rest of it."""
     delivery.context = DISCARD
     delivery.update(state, settled=True)
-
-
-AnyDelivery = IncomingDelivery | OutgoingDelivery
