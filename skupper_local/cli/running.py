@@ -161,8 +161,8 @@ def _system_lines(view: SystemView) -> list[tuple[str, str]]:
     if incoming:
         lines.append(("Incoming", ", ".join(row.remote_site or row.name for row in incoming)))
     lines.append(("Directory", str(view.home)))
-    if view.log.exists():
-        lines.append(("Log", str(view.log)))
+    if view.log:
+        lines.append(("Log", view.log))
     return lines
 
 
@@ -193,7 +193,7 @@ def _system_document(view: SystemView) -> dict[str, Any]:
         "restarts": report.restarts,
         "desiredState": view.desired,
         "directory": str(view.home),
-        "log": str(view.log),
+        "log": view.log,
     }
     if last:
         document["lastExit"] = {

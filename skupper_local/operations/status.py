@@ -67,7 +67,7 @@ class SystemView:
     report: RouterReport
     reason: str
     home: Path
-    log: Path
+    log: str
     router_id: str
     resources: tuple[Resource, ...]
     links: tuple[LinkRow, ...]
@@ -127,7 +127,7 @@ def view_system(target: Target, *, seconds: float = STATUS_SECONDS) -> SystemVie
         report=report,
         reason=reason,
         home=paths.home,
-        log=platform.log_file(paths.home),
+        log=platform.log_place(paths.home),
         router_id=choices.router_id,
         resources=resources,
         links=links,

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import ClassVar, Protocol
 
 from skupper_local.errors import InvalidRequestError, SkupperLocalError
+from skupper_local.platforms.container import ContainerSpec
 
 PLATFORMS = ("podman", "docker", "linux")
 """Every platform the reference has apart from Kubernetes."""
@@ -40,7 +41,7 @@ class RouterSpec:
     """What to run: ``home`` is the namespace directory, ``program`` what was chosen (see ``platforms.linux.program``).
 
     ``label`` is any short text, for instance a digest of the configuration; ``inspect`` reports it for as long as what this
-    start put in place is there.
+    start put in place is there. ``endpoint`` and ``container`` belong to the engines; ``container`` is None on ``linux``.
     """
 
     namespace: str
@@ -49,6 +50,9 @@ class RouterSpec:
     site_id: str
     program: str
     label: str = ""
+    platform: str = "linux"
+    endpoint: str = ""
+    container: ContainerSpec | None = None
 
 
 @dataclass(frozen=True)
@@ -95,6 +99,25 @@ class RouterReport:
         return "the router is being started"
 
 
+OWN = "own"
+"""The router is kept by what belongs to its platform: our supervisor on ``linux``, the engine's restart policy elsewhere."""
+
+SYSTEMD = "systemd"
+"""The router is kept by a unit of systemd, and the engine restarts nothing."""
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where a namespace's router runs and who keeps it running; recorded at the first start.
+
+    ``endpoint`` is the engine's socket, empty on ``linux``.
+    """
+
+    platform: str
+    keeper: str = OWN
+    endpoint: str = ""
+
+
 class Platform(Protocol):
     """One way to run routers. Every method returns within a bounded time."""
 
@@ -107,7 +130,10 @@ class Platform(Protocol):
         """
 
     def stop(self, home: Path) -> bool:
-        """End the router and what keeps it; False when nothing ran. Raises RouterNotStoppedError."""
+        """End the router and what keeps it, also for the next boot; False when nothing ran. Raises RouterNotStoppedError."""
+
+    def remove(self, home: Path) -> bool:
+        """Stop, and remove what was made outside the namespace for it (container, unit); False when nothing was there."""
 
     def inspect(self, home: Path) -> RouterReport:
         """How the router is."""
@@ -115,8 +141,8 @@ class Platform(Protocol):
     def refresh(self, home: Path) -> bool:
         """Tell the router that certificate files changed (SIGHUP); False when none runs."""
 
-    def log_file(self, home: Path) -> Path:
-        """Where the newest part of the log is."""
+    def log_place(self, home: Path) -> str:
+        """Where the log is, as a person would look for it: a file, or the command that shows it."""
 
     def log(self, home: Path, count: int) -> list[str]:
         """The last ``count`` lines of its log; all when negative."""
@@ -125,20 +151,25 @@ class Platform(Protocol):
         """Every line it logs from now on."""
 
 
-def platform_named(name: str) -> Platform:
-    """The platform of that name. Raises PlatformNotSupportedError for any but ``linux``."""
-    if name == "linux":
+def platform_at(placement: Placement) -> Platform:
+    """What runs routers there. Raises PlatformNotSupportedError for a name that is no platform."""
+    if placement.platform not in PLATFORMS:
+        raise PlatformNotSupportedError(
+            f"There is no platform {placement.platform!r}",
+            why=f"the platforms are {', '.join(PLATFORMS)}; Kubernetes has its own tools",
+            next_step="use -p linux (or SKUPPER_PLATFORM=linux)",
+        )
+    if placement.platform == "linux":
         from skupper_local.platforms.linux.platform import LinuxPlatform
 
         return LinuxPlatform()
-    if name in PLATFORMS:
-        raise PlatformNotSupportedError(
-            f"Platform {name} is not supported yet",
-            why="this version runs sites as processes of this machine only",
-            next_step="use -p linux (or SKUPPER_PLATFORM=linux)",
-        )
     raise PlatformNotSupportedError(
-        f"There is no platform {name!r}",
-        why=f"the platforms are {', '.join(PLATFORMS)}; Kubernetes has its own tools",
+        f"Platform {placement.platform} is not supported yet",
+        why="this version runs sites as processes of this machine only",
         next_step="use -p linux (or SKUPPER_PLATFORM=linux)",
     )
+
+
+def platform_named(name: str) -> Platform:
+    """The platform of that name, kept by its own means."""
+    return platform_at(Placement(name))

@@ -19,9 +19,9 @@ PACKAGE = Path(__file__).resolve().parents[2] / "skupper_local"
 
 HOUSE: tuple[tuple[str, ...], ...] = (
     ("cli",),
-    ("operations",),
+    ("operations", "checks"),
     ("platforms",),
-    ("management", "namespace", "host"),
+    ("management", "namespace", "systemd", "host"),
     ("site", "pki"),
     ("resources", "router"),
     ("amqp", "http"),
@@ -75,7 +75,7 @@ OUTSIDE: dict[str, tuple[str, ...]] = {
     "import yaml": ("resources/",),
     "import cryptography": ("pki/",),
     "import h11": ("http/",),
-    "import jinja2": (),  # whoever renders the first template
+    "import jinja2": ("systemd/",),
     "ssl.SSLContext()": ("tls.py",),
     "ssl.create_default_context()": (),
     # the namespace directory; internal/run and internal/log belong to the supervisor, a scratch directory to the demonstration
@@ -98,7 +98,7 @@ OUTSIDE: dict[str, tuple[str, ...]] = {
     "import shutil": ("host/programs.py", "operations/demo.py"),
     "import tempfile": ("operations/demo.py",),
     # processes: a router is started by its platform, the demonstration's web server by the demonstration
-    "import subprocess": ("platforms/linux/platform.py", "operations/demo.py"),
+    "import subprocess": ("platforms/", "systemd/", "operations/demo.py"),
     "os.fork": ("platforms/linux/supervisor.py",),
     "os.execve": ("platforms/linux/supervisor.py",),
     "os.kill": ("host/processes.py", "platforms/linux/supervisor.py"),
@@ -115,10 +115,10 @@ OUTSIDE: dict[str, tuple[str, ...]] = {
     # what a person configures through the environment is read where it is decided
     "os.environ": ("cli/", "operations/", "namespace/paths.py", "platforms/linux/supervisor.py"),
     # libraries that only a later package needs
-    "import docker": (),
-    "import podman": (),
+    "import docker": ("platforms/docker.py",),
+    "import podman": ("platforms/podman.py",),
     "import platformdirs": (),
-    "import rich": (),
+    "import rich": ("cli/",),
 }
 """Each outside thing, and where alone it is touched.
 
@@ -128,8 +128,8 @@ OUTSIDE: dict[str, tuple[str, ...]] = {
 OUTSIDE_TEXTS: dict[str, tuple[str, ...]] = {
     "/proc/": ("host/",),
     "/sys/": ("host/",),
-    "systemctl": (),
-    "loginctl": (),
+    "systemctl": ("systemd/",),
+    "loginctl": ("systemd/",),
 }
 """The same for what is named by a text in the code (not in docstrings)."""
 

@@ -94,6 +94,9 @@ class LinuxPlatform:
             )
         return bool(supervisor or router)
 
+    def remove(self, home: Path) -> bool:
+        return self.stop(home)
+
     def inspect(self, home: Path) -> RouterReport:
         directory = RunDirectory(str(home))
         supervisor = read_process(directory.supervisor)
@@ -116,8 +119,9 @@ class LinuxPlatform:
         router = read_process(RunDirectory(str(home)).router)
         return router is not None and processes.send(router, signal.SIGHUP)
 
-    def log_file(self, home: Path) -> Path:
-        return Path(RunDirectory(str(home)).log)
+    def log_place(self, home: Path) -> str:
+        path = RunDirectory(str(home)).log
+        return path if os.path.exists(path) else ""
 
     def log(self, home: Path, count: int) -> list[str]:
         return log_reader.last_lines(RunDirectory(str(home)).log, count)

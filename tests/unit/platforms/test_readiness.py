@@ -29,14 +29,17 @@ class Played:
     def stop(self, home: Path) -> bool:
         return True
 
+    def remove(self, home: Path) -> bool:
+        return True
+
     def inspect(self, home: Path) -> RouterReport:
         return self.reports.pop(0) if len(self.reports) > 1 else self.reports[0]
 
     def refresh(self, home: Path) -> bool:
         return True
 
-    def log_file(self, home: Path) -> Path:
-        return home
+    def log_place(self, home: Path) -> str:
+        return ""
 
     def log(self, home: Path, count: int) -> list[str]:
         return self.lines
