@@ -36,11 +36,19 @@ class DesiredState(enum.Enum):
 
 @dataclass(frozen=True)
 class Choices:
-    """What is decided at first start and kept: the router, the ports, the site's identity.
+    """What is decided at first start and kept: the router, who keeps it, where, the ports, the site's identity.
 
-    An empty text or a missing port means "not chosen yet".
+    An empty text or a missing port means "not chosen yet". The platform stands in ``platform.yaml``.
     """
 
+    #: Who starts the router again: ``systemd`` or ``own`` (see ``platforms.face``).
+    keeper: str = ""
+    #: Whether the keeper was asked for by a flag. One that was not may be chosen anew when nothing runs.
+    keeper_asked: bool = False
+    #: The socket of the engine; empty on ``linux``.
+    endpoint: str = ""
+    #: The image of the router; empty on ``linux``.
+    image: str = ""
     #: ``embedded`` or ``skrouterd``.
     router_kind: str = ""
     #: The absolute path of the program; empty for the embedded router, which is found with this program.
@@ -61,6 +69,10 @@ class Choices:
         return _encode(
             {
                 **self.unknown,
+                "keeper": self.keeper,
+                "keeperAsked": self.keeper_asked,
+                "endpoint": self.endpoint,
+                "image": self.image,
                 "routerKind": self.router_kind,
                 "routerProgram": self.router_program,
                 "siteId": self.site_id,
@@ -82,7 +94,14 @@ def read_choices(paths: NamespacePaths) -> Choices:
     added_hosts = record.pop("addedHosts", {})
     if not isinstance(added_hosts, dict) or not all(_is_texts(hosts) for hosts in added_hosts.values()):
         raise _damaged(paths.choices, "'addedHosts' does not map names to lists of hosts")
+    keeper_asked = record.pop("keeperAsked", False)
+    if not isinstance(keeper_asked, bool):
+        raise _damaged(paths.choices, "'keeperAsked' is neither true nor false")
     return Choices(
+        keeper=_text(record, "keeper", paths.choices),
+        keeper_asked=keeper_asked,
+        endpoint=_text(record, "endpoint", paths.choices),
+        image=_text(record, "image", paths.choices),
         router_kind=_text(record, "routerKind", paths.choices),
         router_program=_text(record, "routerProgram", paths.choices),
         site_id=_text(record, "siteId", paths.choices),

@@ -37,6 +37,10 @@ def paths(tmp_path: Path) -> NamespacePaths:
 @given(
     st.builds(
         Choices,
+        keeper=st.sampled_from(["", "own", "systemd"]),
+        keeper_asked=st.booleans(),
+        endpoint=st.text(),
+        image=st.text(),
         router_kind=st.text(),
         router_program=st.text(),
         site_id=st.text(),
@@ -50,10 +54,10 @@ def test_choices_survive_a_round_trip(paths: NamespacePaths, choices: Choices) -
 
 
 def test_what_another_version_wrote_beside_it_is_kept(paths: NamespacePaths) -> None:
-    paths.choices.write_text('{"version": 1, "routerKind": "embedded", "image": {"name": "x"}}')
+    paths.choices.write_text('{"version": 1, "routerKind": "embedded", "colour": {"name": "x"}}')
     choices = read_choices(paths)
-    assert choices.unknown == {"image": {"name": "x"}}
-    assert json.loads(choices.encode())["image"] == {"name": "x"}
+    assert choices.unknown == {"colour": {"name": "x"}}
+    assert json.loads(choices.encode())["colour"] == {"name": "x"}
 
 
 def test_nothing_is_chosen_before_the_first_start(paths: NamespacePaths) -> None:
@@ -73,6 +77,8 @@ def test_nothing_is_chosen_before_the_first_start(paths: NamespacePaths) -> None
         b'{"version": "1"}',
         b'{"version": true}',
         b'{"version": 1, "siteId": 3}',
+        b'{"version": 1, "image": {}}',
+        b'{"version": 1, "keeperAsked": "yes"}',
         b'{"version": 1, "ports": []}',
         b'{"version": 1, "ports": {"a": 70000}}',
         b'{"version": 1, "ports": {"a": "5671"}}',
