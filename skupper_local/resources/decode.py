@@ -36,6 +36,7 @@ from skupper_local.resources.nodes import (
 from skupper_local.resources.problems import InvalidResourcesError, Origin, Problem, printable, shown
 from skupper_local.resources.rules import data_key_rule, kind_rule, name_rule, object_name_rule
 from skupper_local.resources.schema import KINDS, SPEC_FIELDS, FieldSpec
+from skupper_local.resources.settings import server_problem
 
 _METADATA = frozenset(("name", "namespace", "uid", "labels", "annotations"))
 
@@ -183,14 +184,18 @@ class _DocumentReader(FieldReader):
             node = spec.entries.get(known.key)
             value = None if node is None else self.value(known, node, f"spec.{known.key}")
             if known.required and not value and not self.has_problem(f"spec.{known.key}"):
-                self.wrong(node or spec, f"spec.{known.key}", _why_missing(kind, spec))
-            if value and known.idle and node is not None:
+                self.wrong(node or spec, f"spec.{known.key}", "is missing")
+            if value and known.entries and isinstance(node, Mapping):
+                self.entries(node, known, value)
+            elif value and known.idle and node is not None:
                 self.idle(node, f"spec.{known.key}", f"is kept and not acted on: {known.idle}")
             if value is not None:
                 values[known.attribute] = value
         unknown = kept_entries(spec, frozenset(known.key for known in fields))
         for key in unknown:
             self.idle(spec.entries[key], f"spec.{key}", _unknown_field(key, fields))
+        if kind is Connector:
+            self.server(spec, values)
         if self.problems:
             return None
         resource = kind(
@@ -202,12 +207,32 @@ class _DocumentReader(FieldReader):
         self.whole(resource, spec)
         return resource
 
+    def entries(self, node: Mapping, known: FieldSpec, values: dict[str, str]) -> None:
+        """The entries of a map of which some have an effect. Empty text says nothing, as an entry that is not there."""
+        for key, value in values.items():
+            path = f"spec.{known.key}.{key}"
+            rule = known.entries.get(key)
+            if rule is None:
+                self.idle(node.entries[key], path, f"is kept and not acted on: {known.idle}")
+            elif value and (broken := rule(value)):
+                self.wrong(node.entries[key], path, broken, value=value)
+
     def whole(self, resource: Resource, spec: Mapping) -> None:
         """The rules that look at more than one field of the same resource."""
         if isinstance(resource, Site) and resource.edge and resource.ha:
             self.wrong(spec.entries["ha"], "spec.ha", "an edge site cannot be highly available")
         if isinstance(resource, Link) and "proxy-configuration" in resource.settings:
             self.wrong(spec.entries["settings"], "spec.settings", "links through a proxy are not supported")
+
+    def server(self, spec: Mapping, values: dict[str, Any]) -> None:
+        """A connector names its server by a host, or its containers."""
+        host, selector = values.get("host", ""), values.get("selector", "")
+        path, rule = server_problem(host, selector, values.get("settings", {}))
+        if host and selector:
+            self.idle(spec.entries["selector"], "spec.selector", "is kept and not acted on: spec.host counts")
+        if rule and not any(self.has_problem(f"spec.{key}") for key in ("host", "selector", "settings")):
+            place = spec.entries.get(path.split(".")[1], spec)
+            self.wrong(place, path, rule, value=selector if path == "spec.selector" else None)
 
     def secret(self, document: Mapping, common: dict[str, Any]) -> Secret:
         data: dict[str, bytes] = {}
@@ -237,12 +262,6 @@ class _DocumentReader(FieldReader):
                 self.wrong(value, f"{path}.{printable(key)}", broken)
             elif isinstance(value, Scalar):
                 yield key, value
-
-
-def _why_missing(kind: type[Resource], spec: Mapping) -> str:
-    if kind is Connector and "selector" in spec.entries:
-        return "is missing: a selector finds pods on Kubernetes only, here the server is named by its host"
-    return "is missing"
 
 
 def _unknown_field(key: str, fields: tuple[FieldSpec, ...]) -> str:

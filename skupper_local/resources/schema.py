@@ -6,8 +6,8 @@ is known has no effect on a machine without Kubernetes; a declaration that sets 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
@@ -22,6 +22,7 @@ from skupper_local.resources.rules import (
     protocol_rule,
     routing_key_rule,
 )
+from skupper_local.resources.settings import SETTINGS
 
 _KUBERNETES = "has an effect on Kubernetes only"
 _SETTINGS = "no setting has an effect here"
@@ -41,7 +42,10 @@ class Form(Enum):
 
 @dataclass(frozen=True)
 class FieldSpec:
-    """One field of ``spec``: its key in YAML, its attribute on the class, and what it must be."""
+    """One field of ``spec``: its key in YAML, its attribute on the class, and what it must be.
+
+    ``entries`` are the keys of a map that have an effect, with their rules; then ``idle`` speaks of all others.
+    """
 
     key: str
     attribute: str
@@ -49,14 +53,17 @@ class FieldSpec:
     required: bool = False
     rule: Callable[[Any], str] | None = None
     idle: str = ""
+    entries: Mapping[str, Callable[[str], str]] = field(default_factory=dict)
 
 
 def _cost_rule(cost: int) -> str:
     return "" if 0 <= cost <= 2**31 - 1 else "must be a whole number from 1 to 2147483647"
 
 
-def _settings(idle: str = _SETTINGS) -> FieldSpec:
-    return FieldSpec("settings", "settings", Form.TEXT_MAP, idle=idle)
+def _settings(kind: type[Resource] | None = None, idle: str = _SETTINGS) -> FieldSpec:
+    """The settings of a kind, of which some or none have an effect."""
+    entries = SETTINGS[kind] if kind else {}
+    return FieldSpec("settings", "settings", Form.TEXT_MAP, idle=idle, entries=entries)
 
 
 SPEC_FIELDS: dict[type[Resource], tuple[FieldSpec, ...]] = {
@@ -66,7 +73,7 @@ SPEC_FIELDS: dict[type[Resource], tuple[FieldSpec, ...]] = {
         FieldSpec("ha", "ha", Form.FLAG, idle=_KUBERNETES),
         FieldSpec("defaultIssuer", "default_issuer", idle=_KUBERNETES),
         FieldSpec("serviceAccount", "service_account", idle=_KUBERNETES),
-        _settings(),
+        _settings(Site, "this setting has no effect here"),
     ),
     Listener: (
         FieldSpec("routingKey", "routing_key", required=True, rule=routing_key_rule),
@@ -80,8 +87,8 @@ SPEC_FIELDS: dict[type[Resource], tuple[FieldSpec, ...]] = {
     ),
     Connector: (
         FieldSpec("routingKey", "routing_key", required=True, rule=routing_key_rule),
-        FieldSpec("host", "host", required=True, rule=host_rule),
-        FieldSpec("selector", "selector", idle=_KUBERNETES),
+        FieldSpec("host", "host", rule=host_rule),
+        FieldSpec("selector", "selector"),
         FieldSpec("port", "port", Form.INTEGER, required=True, rule=port_rule),
         FieldSpec("tlsCredentials", "tls_credentials", rule=object_name_rule),
         FieldSpec("useClientCert", "use_client_cert", Form.FLAG),
@@ -89,7 +96,7 @@ SPEC_FIELDS: dict[type[Resource], tuple[FieldSpec, ...]] = {
         FieldSpec("type", "type", rule=protocol_rule),
         FieldSpec("exposePodsByName", "expose_pods_by_name", Form.FLAG, idle=_KUBERNETES),
         FieldSpec("includeNotReadyPods", "include_not_ready_pods", Form.FLAG, idle=_KUBERNETES),
-        _settings(),
+        _settings(Connector, "this setting has no effect here"),
     ),
     Link: (
         FieldSpec("endpoints", "endpoints", Form.ENDPOINTS, required=True),

@@ -159,7 +159,10 @@ def test_unknown_fields_are_kept_and_named() -> None:
 
 def test_fields_without_effect_are_named() -> None:
     decoded = decode_documents(with_spec("Site", "ha: true\nsettings: {router-logging: debug}"), "file.yaml")
-    assert [warning.field for warning in decoded.warnings] == ["spec.ha", "spec.settings"]
+    assert [warning.field for warning in decoded.warnings] == [
+        "spec.ha",
+        "spec.settings.router-logging",
+    ]
     assert decoded.require()
 
 
@@ -251,10 +254,73 @@ def test_names_of_other_kinds_cannot_leave_their_directory(name: str) -> None:
     assert [field for _, field, _ in rules_broken(text)] == ["metadata.name"]
 
 
-def test_a_connector_with_a_selector_is_told_that_it_needs_a_host() -> None:
-    ((_, field, rule),) = rules_broken(with_spec("Connector", "selector: app=x\nport: 1\nroutingKey: k"))
-    assert field == "spec.host"
-    assert "Kubernetes" in rule
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "selector: 'app=x'",
+        "selector: 'app==x, tier=a.b_c'",
+        "settings: {container: web_1}",
+        "settings: {workload: compose/web}",
+    ],
+)
+def test_a_connector_that_names_containers_needs_no_host(spec: str) -> None:
+    decoded = decode_documents(with_spec("Connector", f"{spec}\nport: 1\nroutingKey: k"), "file.yaml")
+    assert not decoded.problems
+    assert not decoded.warnings
+
+
+@pytest.mark.parametrize(
+    ("spec", "field", "rule"),
+    [
+        ("", "spec.host", "is missing"),
+        ("settings: {other: x}", "spec.host", "is missing"),
+        ("host: h\nsettings: {container: web}", "spec.settings.container", "excludes spec.host"),
+        ("selector: a=b\nsettings: {workload: compose/web}", "spec.settings.workload", "excludes"),
+        ("settings: {container: web, workload: compose/web}", "spec.settings.container", "excludes"),
+        ("settings: {container: '-x'}", "spec.settings.container", "name of a container"),
+        ("settings: {workload: deployment/web}", "spec.settings.workload", "compose/SERVICE"),
+        ("selector: app", "spec.selector", "labels with their values"),
+        ("selector: 'app in (a,b)'", "spec.selector", "labels with their values"),
+    ],
+)
+def test_how_a_connector_names_its_server_is_checked(spec: str, field: str, rule: str) -> None:
+    ((_, found, broken),) = rules_broken(with_spec("Connector", f"{spec}\nport: 1\nroutingKey: k"))
+    assert found == field
+    assert rule in broken
+
+
+def test_a_host_counts_before_a_selector_which_the_reference_ignores_too() -> None:
+    decoded = decode_documents(
+        with_spec("Connector", "host: h\nselector: app in (x)\nport: 1\nroutingKey: k"), "file.yaml"
+    )
+    assert not decoded.problems
+    assert [warning.field for warning in decoded.warnings] == ["spec.selector"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "good"),
+    [
+        ("cpus: '0.5'", True),
+        ("cpus: '0'", False),
+        ("cpus: '-1'", False),
+        ("cpus: nan", False),
+        ("cpus: 1e3", False),
+        ("memory: 256m", True),
+        ("memory: 1G", True),
+        ("memory: '6291456'", True),
+        ("memory: 1m", False),
+        ("memory: 1.5g", False),
+        ("memory: much", False),
+        ("network: my_net.1-x", True),
+        ("network: host", True),
+        ("network: none", False),
+        ("network: 'container:x'", False),
+        ("network: 'a b'", False),
+    ],
+)
+def test_the_settings_of_a_site_s_container_are_checked(setting: str, good: bool) -> None:
+    broken = rules_broken(with_spec("Site", f"settings: {{{setting}}}"))
+    assert [field for _, field, _ in broken] == ([] if good else [f"spec.settings.{setting.split(':')[0]}"])
 
 
 def test_links_name_what_is_wrong_with_their_endpoints() -> None:
