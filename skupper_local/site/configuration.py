@@ -25,7 +25,7 @@ def router_configuration(model: SiteModel) -> list[Entity]:
         _entity("router", **_router(model)),
         *_ssl_profiles(model),
         *_connectors(model),
-        *(listener for access in model.accesses for listener in _listeners(access)),
+        *(listener for access in model.accesses for listener in _listeners(model, access)),
         _entity("address", prefix="mc", distribution="multicast"),
         *_tcp_connectors(model),
         *_tcp_listeners(model),
@@ -110,13 +110,13 @@ def _connectors(model: SiteModel) -> Iterator[Entity]:
             )
 
 
-def _listeners(access: Access) -> Iterator[Entity]:
+def _listeners(model: SiteModel, access: Access) -> Iterator[Entity]:
     for role, port in access.ports.items():
         yield _entity(
             "listener",
             name=f"{access.name}-{role}",
             role=role,
-            host=access.resource.bind_host,
+            host=model.facts.reach.access_bound(access.resource.bind_host),
             port=port,
             sslProfile=access.credentials,
             saslMechanisms="EXTERNAL",
@@ -127,15 +127,16 @@ def _listeners(access: Access) -> Iterator[Entity]:
 def _tcp_connectors(model: SiteModel) -> Iterator[Entity]:
     for connector in model.state.connectors.values():
         credentials = connector.tls_credentials
-        yield _entity(
-            "tcpConnector",
-            name=f"connector/{connector.name}@{connector.host}",
-            host=connector.host,
-            port=str(connector.port),
-            address=connector.routing_key,
-            sslProfile=_connector_profile(credentials, connector.use_client_cert),
-            verifyHostname=connector.verify_hostname if credentials else None,
-        )
+        for target in model.facts.reach.targets(connector):
+            yield _entity(
+                "tcpConnector",
+                name=f"connector/{connector.name}@{target.label}",
+                host=target.host,
+                port=str(target.port),
+                address=connector.routing_key,
+                sslProfile=_connector_profile(credentials, connector.use_client_cert),
+                verifyHostname=connector.verify_hostname if credentials else None,
+            )
 
 
 def _tcp_listeners(model: SiteModel) -> Iterator[Entity]:
@@ -143,7 +144,7 @@ def _tcp_listeners(model: SiteModel) -> Iterator[Entity]:
         yield _entity(
             "tcpListener",
             name=f"listener/{listener.name}",
-            host=listener.host,
+            host=model.facts.reach.bound(listener.host),
             port=str(listener.port),
             address=listener.routing_key,
             sslProfile=listener.tls_credentials,

@@ -18,8 +18,10 @@ from skupper_local.resources import (
     Problem,
     Resource,
     RouterAccess,
+    Site,
 )
 from skupper_local.resources.model import API_VERSION
+from skupper_local.resources.settings import HOST_NETWORK, NETWORK, SETTINGS
 from skupper_local.site.certificates import (
     LOCAL_CA,
     LOCAL_CLIENT,
@@ -35,8 +37,9 @@ from skupper_local.site.certificates import (
     merged,
     server,
 )
-from skupper_local.site.configuration import router_configuration
+from skupper_local.site.configuration import PLATFORM_LINUX, router_configuration
 from skupper_local.site.model import Access, PortWanted, SiteFacts, SiteModel
+from skupper_local.site.reach import can_be_published
 from skupper_local.site.sockets import (
     DEFAULT_PORTS,
     LOOPBACK_NAMES,
@@ -258,7 +261,7 @@ class _Derivation:
         for listener in self.state.listeners.values():
             name = listener.tls_credentials
             if name:
-                hosts = self.listener_hosts(listener.host)
+                hosts = self.listener_hosts(listener.name, listener.host)
                 subject = listener.name if is_unspecified(listener.host) else listener.host
                 yield listener, server(name, subject, hosts, issuer=SERVICE_CA, used_by=listener.title)
         for connector in self.state.connectors.values():
@@ -266,12 +269,15 @@ class _Derivation:
             if name:
                 yield connector, client(name, issuer=SERVICE_CA, used_by=connector.title)
 
-    def listener_hosts(self, host: str) -> tuple[str, ...]:
-        """Under which names clients of a listener may call it: the host bound, or every name of the machine."""
+    def listener_hosts(self, name: str, host: str) -> tuple[str, ...]:
+        """Under which names clients of a listener may call it: the host bound, or every name of the machine; and in an engine
+        network the router's names there."""
+        reach = self.facts.reach
+        there = (reach.router_name, name) if reach.network else ()
         if not is_unspecified(host):
-            return distinct((host, *LOOPBACK_NAMES)) if is_loopback(host) else (host,)
+            return distinct((host, *(LOOPBACK_NAMES if is_loopback(host) else ()), *there))
         named = (self.facts.hostname,) if self.facts.hostname else ()
-        return distinct((*named, *filter(is_offerable, self.facts.addresses), *LOOPBACK_NAMES))
+        return distinct((*named, *filter(is_offerable, self.facts.addresses), *LOOPBACK_NAMES, *there))
 
     def copies(self) -> tuple[CredentialsCopy, ...]:
         wanted: dict[str, CredentialsCopy] = {}
@@ -291,6 +297,7 @@ class _Derivation:
 
     def check(self, model: SiteModel) -> None:
         self.check_router()
+        self.check_container()
         self.check_ports(model)
         if not self.problems:
             self.check_names(model)
@@ -309,20 +316,48 @@ class _Derivation:
                 )
                 self.problems.append(problem_at(listener, "spec.observer", listener.observer, rule))
 
+    def check_container(self) -> None:
+        """What a Site says of its router's container needs one; what is published needs an address."""
+        site = self.state.site
+        if self.facts.platform == PLATFORM_LINUX:
+            for key in SETTINGS[Site]:
+                value = site.settings.get(key, "")
+                if value and (key, value) != (NETWORK, HOST_NETWORK):
+                    rule = "has no meaning on platform linux, where the router runs in no container"
+                    self.problems.append(problem_at(site, f"spec.settings.{key}", value, rule))
+        if self.facts.reach.network:
+            bound: list[tuple[Resource, str, str]] = [
+                (listener, "spec.host", listener.host) for listener in self.state.listeners.values()
+            ]
+            bound += [
+                (access, "spec.bindHost", access.bind_host) for access in self.state.router_accesses.values()
+            ]
+            for resource, path, host in bound:
+                if not can_be_published(host):
+                    rule = "must be an address: the port is published there by the engine"
+                    self.problems.append(problem_at(resource, path, host, rule))
+
     def check_ports(self, model: SiteModel) -> None:
-        """Ports the site chose for itself before a declaration came and took the same."""
+        """Ports the site chose for itself before a declaration came and took the same.
+
+        In an engine network each port is there once: every socket is bound to all addresses of the container.
+        """
+        reach = self.facts.reach
         table = SocketTable()
         for access in model.accesses:
             for role, port in access.ports.items():
                 if not access.declared:
-                    table.add(Socket(access.resource.bind_host, port, f"{access.resource.title} ({role})"))
+                    bound = reach.access_bound(access.resource.bind_host)
+                    table.add(Socket(bound, port, f"{access.resource.title} ({role})"))
+        if reach.network:
+            self.check_ports_once(model)
         declared: list[tuple[Resource, str, Socket]] = [
-            (listener, "spec.port", Socket(listener.host, listener.port, ""))
+            (listener, "spec.port", Socket(reach.bound(listener.host), listener.port, ""))
             for listener in self.state.listeners.values()
         ]
         for access in model.accesses:
             if access.declared:
-                bound = access.resource.bind_host
+                bound = reach.access_bound(access.resource.bind_host)
                 sockets = (Socket(bound, port, "") for port in access.ports.values())
                 declared += [(access.resource, "spec.roles", socket) for socket in sockets]
         for resource, path, socket in declared:
@@ -330,6 +365,21 @@ class _Derivation:
             if other:
                 rule = f"is the port that the site chose for {other.owner}; declare another one"
                 self.problems.append(problem_at(resource, path, socket.port, rule))
+
+    def check_ports_once(self, model: SiteModel) -> None:
+        owners: dict[int, str] = {
+            port: access.resource.title
+            for access in model.accesses
+            if access.declared
+            for port in access.ports.values()
+        }
+        for listener in self.state.listeners.values():
+            owner = owners.setdefault(listener.port, listener.title)
+            if owner != listener.title:
+                rule = (
+                    f"is a port of {owner}; in an engine network each port is there once, whatever the host"
+                )
+                self.problems.append(problem_at(listener, "spec.port", listener.port, rule))
 
     def check_names(self, model: SiteModel) -> None:
         """Entities of all types share one space of names in skrouterd (router-protocol 11)."""

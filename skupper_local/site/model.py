@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from skupper_local.resources import Problem, RouterAccess
 from skupper_local.site.certificates import CertificateWanted, CredentialsCopy
+from skupper_local.site.reach import Published, Reach, published_at
 from skupper_local.site.state import LOCAL_ACCESS, SiteState
 
 
@@ -36,7 +37,7 @@ class SiteFacts:
     ``hostname_addresses`` what ``hostname`` resolves to; ``addresses`` those of the machine's interfaces in their order;
     ``added_hosts`` further hosts for the server certificate of an access, by its name (asked for with ``--host`` before);
     ``link_issuers`` the CAs of generated links (names in ``runtime/issuers``) that are not revoked; ``router_kind`` is
-    ``embedded``, ``skrouterd`` or ``image``.
+    ``embedded``, ``skrouterd`` or ``image``; ``reach`` is from where the router sees the world.
     """
 
     site_id: str
@@ -50,6 +51,7 @@ class SiteFacts:
     added_hosts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     link_issuers: tuple[str, ...] = ()
     router_kind: str = "embedded"
+    reach: Reach = field(default_factory=Reach)
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,30 @@ class SiteModel:
     def link_accesses(self) -> tuple[Access, ...]:
         """The accesses where other sites can link to."""
         return tuple(access for access in self.accesses if access.resource.accepts_links)
+
+    @property
+    def published(self) -> tuple[Published, ...]:
+        """The ports that an engine has to open on the machine for a router in one of its networks."""
+        if not self.facts.reach.network:
+            return ()
+        places = {
+            Published(published_at(access.resource.bind_host), port)
+            for access in self.accesses
+            for port in access.ports.values()
+        }
+        places |= {
+            Published(published_at(listener.host), listener.port)
+            for listener in self.state.listeners.values()
+        }
+        return tuple(sorted(places))
+
+    @property
+    def aliases(self) -> tuple[str, ...]:
+        """Further names of the router in its engine network: those of its listeners that no container has."""
+        reach = self.facts.reach
+        if not (reach.network and reach.names):
+            return ()
+        return tuple(name for name in sorted(self.state.listeners) if name not in reach.taken)
 
     @property
     def management_port(self) -> int:

@@ -11,7 +11,7 @@ somebody has to do something (a port that is taken, a link without an endpoint f
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from skupper_local.resources import (
@@ -24,6 +24,7 @@ from skupper_local.resources import (
     printable,
 )
 from skupper_local.site.observed import Connection, ObservedRouter
+from skupper_local.site.reach import Reach, Target
 from skupper_local.site.sockets import DEFAULT_PORTS, is_unspecified
 
 ENDPOINT_GROUP = "skupper-router"
@@ -40,6 +41,7 @@ _OWN_KEYS = frozenset(
         "message",
         "conditions",
         "endpoints",
+        "containers",
         "sitesInNetwork",
         "hasMatchingConnector",
         "hasMatchingListener",
@@ -82,14 +84,15 @@ def with_statuses(
     site_id: str,
     now: str,
     down_reason: str = "",
+    reach: Reach | None = None,
 ) -> tuple[Resource, ...]:
-    """The active resources with their statuses of this moment.
+    """The active resources with their statuses of this moment, of a router that stands where ``reach`` says.
 
     ``observed`` is None when the router does not answer; ``down_reason`` then says why. ``now`` (RFC 3339, UTC) becomes the
     transition time of conditions that changed since the status the resource carries.
     """
     resources = tuple(resources)
-    judge = _Judge(resources, observed, site_id, down_reason or NOT_RUNNING)
+    judge = _Judge(resources, observed, site_id, down_reason or NOT_RUNNING, reach or Reach())
     return tuple(judge.judged(resource, now) for resource in resources)
 
 
@@ -131,6 +134,7 @@ class _Judge:
     observed: ObservedRouter | None
     site_id: str
     down: str
+    reach: Reach = field(default_factory=Reach)
 
     def __post_init__(self) -> None:
         self.accesses = [
@@ -195,7 +199,8 @@ class _Judge:
             return [Condition("Configured"), Condition("Matched", _PENDING, self.down)], {}
         configured, matched = Condition("Configured"), Condition("Matched")
         socket = self.observed.tcp_listeners.get(f"listener/{listener.name}")
-        if socket and not socket.is_for(listener.host, listener.port, listener.routing_key):
+        bound = self.reach.bound(listener.host)
+        if socket and not socket.is_for(bound, listener.port, listener.routing_key):
             socket = None
         reachable = self.observed.destinations.get(listener.routing_key, 0) > 0 or bool(socket and socket.up)
         if socket is None:
@@ -210,21 +215,46 @@ class _Judge:
         return [configured, matched], {"hasMatchingConnector": reachable}
 
     def connector(self, connector: Connector) -> tuple[list[Condition], dict[str, Any]]:
+        targets = self.reach.targets(connector)
+        details: dict[str, Any] = {}
+        if containers := [_container(target) for target in targets if target.container]:
+            details["containers"] = containers
+        configured = self.followed(connector) or Condition("Configured")
         if not self.observed:
-            return [Condition("Configured"), Condition("Matched", _PENDING, self.down)], {}
-        configured, matched = Condition("Configured"), Condition("Matched")
-        target = self.observed.tcp_connectors.get(f"connector/{connector.name}@{connector.host}")
-        if target is None or not target.is_for(connector.host, connector.port, connector.routing_key):
+            return [configured, Condition("Matched", _PENDING, self.down)], details
+        if configured.state == _READY:
+            broken = (self.configured(connector, target) for target in targets)
+            configured = next((state for state in broken if state.state != _READY), configured)
+        wanted = {f"connector/{connector.name}@{target.label}" for target in targets}
+        present = {name for name in self.observed.tcp_connectors if _is_of(connector, name)}
+        if configured.state == _READY and present - wanted:
             configured = Condition("Configured", _PENDING, _RELOAD)
-        elif target.up is False and target.message:
-            reason = _clean(target.message)
-            failure = f"cannot connect to {connector.host}:{connector.port}: "
-            message = failure + reason.removeprefix(failure)
-            configured = Condition("Configured", _PENDING, message)
+        matched = Condition("Matched")
         has_listener = connector.routing_key in self.listener_keys
         if not has_listener:
             matched = Condition("Matched", _PENDING, "No matching listeners")
-        return [configured, matched], {"hasMatchingListener": has_listener}
+        return [configured, matched], {**details, "hasMatchingListener": has_listener}
+
+    def followed(self, connector: Connector) -> Condition | None:
+        """Why a connector does not reach all containers it follows."""
+        found = self.reach.followed.get(connector.name)
+        if not found or not found.obstacles:
+            return None
+        lasting = any(obstacle.lasting for obstacle in found.obstacles)
+        text = "; ".join(_clean(str(obstacle)) for obstacle in found.obstacles[:3])
+        return Condition("Configured", _ERROR if lasting else _PENDING, text)
+
+    def configured(self, connector: Connector, target: Target) -> Condition:
+        """Whether the router has a connector for one of the places it leads to, and can connect there."""
+        assert self.observed is not None
+        seen = self.observed.tcp_connectors.get(f"connector/{connector.name}@{target.label}")
+        if seen is None or not seen.is_for(target.host, target.port, connector.routing_key):
+            return Condition("Configured", _PENDING, _RELOAD)
+        if seen.up is False and seen.message:
+            reason = _clean(seen.message)
+            failure = f"cannot connect to {target.host}:{target.port}: "
+            return Condition("Configured", _PENDING, failure + reason.removeprefix(failure))
+        return Condition("Configured")
 
     def link(self, link: Link) -> tuple[list[Condition], dict[str, Any]]:
         endpoint = link.endpoint_for(self.link_role)
@@ -276,7 +306,7 @@ class _Judge:
         for role in access.roles:
             socket = self.observed.listeners.get(f"{access.name}-{role.name}")
             port = role.port or DEFAULT_PORTS.get(role.name, 0)
-            if socket is None or not socket.is_for(access.bind_host, port):
+            if socket is None or not socket.is_for(self.reach.access_bound(access.bind_host), port):
                 return Condition("Resolved", _PENDING, _RELOAD)
             if socket.up is False:
                 reason = f": {_clean(socket.message)}" if socket.message else ""
@@ -319,6 +349,16 @@ class _Judge:
             remote_site_id=_clean(site_id),
             message=message,
         )
+
+
+def _container(target: Target) -> dict[str, str]:
+    """A container that a connector leads to, as its status lists it: where the router dials it."""
+    return {"name": target.container, "host": target.host, "port": str(target.port)}
+
+
+def _is_of(connector: Connector, name: str) -> bool:
+    """Whether a tcpConnector of the router is one of this connector."""
+    return name.startswith(f"connector/{connector.name}@")
 
 
 def _overall(conditions: list[Condition]) -> Condition:

@@ -1,0 +1,217 @@
+"""From where a site's router sees the world: the machine's own network, or a network of the container engine.
+
+On the host's network a router binds and dials as any process of the machine. In an engine network the machine's ``localhost``
+is somewhere else. Then
+
+* every listening socket is bound to all addresses of the container, so that containers reach it by the router's name, and its
+  port is published on the machine at the address that was declared: 127.0.0.1 stays visible to the machine alone;
+* a connector to ``localhost`` means the machine, under the name the engine gives it.
+
+A connector may follow containers. Where such a container can be reached depends on both sides, and is found out here from what
+the engine says (:func:`resolve`): its name or address on a network that both are on; its address on a bridge of this machine
+when the engine runs as root; else the port it publishes.
+
+An engine network here is one that others can join; ``host`` is none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from skupper_local.resources import Connector, is_ip
+from skupper_local.resources.settings import ContainerChoice, How, containers_followed
+from skupper_local.site.sockets import is_loopback, is_unspecified
+
+ALL_ADDRESSES = "0.0.0.0"  # noqa: S104 - inside a container: what the machine shows is what is published
+HOST = "host"
+"""The name under which engines list a container that is on the machine's own network."""
+
+
+class Published(NamedTuple):
+    """A port of the router that the engine opens on the machine, at this address; empty: at all."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True)
+class SeenContainer:
+    """What an engine says of a container. ``addresses`` are its own by network, ``published`` are places on the machine by the
+    container's port."""
+
+    name: str
+    running: bool
+    labels: Mapping[str, str] = field(default_factory=dict)
+    addresses: Mapping[str, str] = field(default_factory=dict)
+    published: Mapping[int, tuple[tuple[str, int], ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where a connector leads, as the router dials it. ``container`` is the name of the container behind it.
+
+    ``label`` tells the targets of one connector apart: the host, with the port where several may share a host.
+    """
+
+    host: str
+    port: int
+    container: str = ""
+    by_port: bool = False
+
+    @property
+    def label(self) -> str:
+        """What stands after ``@`` in the name of the tcpConnector."""
+        return f"{self.host}:{self.port}" if self.by_port else self.host
+
+
+@dataclass(frozen=True)
+class Obstacle:
+    """Why a connector does not reach a container, and what to do. ``lasting``: it will not come by itself."""
+
+    container: str
+    reason: str
+    way_out: str
+    lasting: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.reason}; {self.way_out}" if self.way_out else self.reason
+
+
+@dataclass(frozen=True)
+class Followed:
+    """What has become of the containers a connector follows."""
+
+    targets: tuple[Target, ...] = ()
+    obstacles: tuple[Obstacle, ...] = ()
+
+
+@dataclass(frozen=True)
+class Reach:
+    """Where the router stands.
+
+    ``network`` is the engine network it is in (empty: the machine's), ``router_name`` its name there and ``host_name`` the
+    machine's. ``names`` tells whether that network resolves the names of containers, and ``taken`` which ones others have.
+    ``rootless`` and ``engine`` are of the engine that has the containers. ``followed`` is, by the name of the connector, what
+    its containers have come to.
+    """
+
+    network: str = ""
+    router_name: str = ""
+    host_name: str = ""
+    names: bool = False
+    taken: frozenset[str] = frozenset()
+    rootless: bool = False
+    engine: str = ""
+    followed: Mapping[str, Followed] = field(default_factory=dict)
+
+    def bound(self, host: str) -> str:
+        """The address a declared listening socket is bound to."""
+        return ALL_ADDRESSES if self.network else host
+
+    def access_bound(self, host: str) -> str:
+        """The same for an access, where empty means everywhere."""
+        return "" if self.network else host
+
+    def targets(self, connector: Connector) -> tuple[Target, ...]:
+        """Where a connector leads: one place, or one for each container it follows."""
+        if containers_followed(connector):
+            return self.followed.get(connector.name, Followed()).targets
+        host = self.host_name if self.network and is_loopback(connector.host) else connector.host
+        return (Target(host, connector.port),)
+
+    def means_the_machine(self, connector: Connector) -> bool:
+        """Whether a connector leads out of the router's network to a server on this machine."""
+        return bool(self.network) and is_loopback(connector.host)
+
+
+def published_at(host: str) -> str:
+    """The address on the machine at which the port of a listening socket is published; see :class:`Published`."""
+    if host in ("", ALL_ADDRESSES, "::") or is_unspecified(host):
+        return ""
+    return "127.0.0.1" if host == "localhost" else host
+
+
+def can_be_published(host: str) -> bool:
+    """Engines publish at addresses; of names they know none but the loopback's."""
+    return host in ("", "localhost") or is_ip(host)
+
+
+def resolve(
+    choice: ContainerChoice, port: int, containers: Iterable[SeenContainer], reach: Reach
+) -> Followed:
+    """Where the router reaches ``port`` of the containers that are meant, by name; ``containers`` may be all there are."""
+    meant = sorted(
+        (item for item in containers if choice.accepts(item.name, item.labels)), key=lambda item: item.name
+    )
+    running = [item for item in meant if item.running]
+    if not running:
+        return Followed(obstacles=(_absent(choice, meant, reach),))
+    targets: dict[str, Target] = {}
+    obstacles: list[Obstacle] = []
+    for container in running:
+        found = _place(container, port, reach)
+        if isinstance(found, Target):
+            targets.setdefault(found.label, found)
+        else:
+            obstacles.append(found)
+    return Followed(tuple(targets.values()), tuple(obstacles))
+
+
+def _absent(choice: ContainerChoice, meant: list[SeenContainer], reach: Reach) -> Obstacle:
+    where = f" on {reach.engine}" if reach.engine else ""
+    if meant:
+        names = ", ".join(item.name for item in meant)
+        stands = f"container {names} is not running{where}"
+    elif choice.how is How.NAME:
+        stands = f"there is no container {choice.value}{where}"
+    else:
+        stands = f"no container{where} matches {choice}"
+    return Obstacle(meant[0].name if meant else choice.value, stands, "reload when it runs")
+
+
+def _place(container: SeenContainer, port: int, reach: Reach) -> Target | Obstacle:
+    """Where the router reaches a port of a running container."""
+    if reach.network:
+        return _from_network(container, port, reach)
+    if not reach.rootless:
+        for network, address in sorted(container.addresses.items()):
+            if address and network != HOST:
+                return Target(address, port, container.name)
+    if HOST in container.addresses:
+        return Target("127.0.0.1", port, container.name, by_port=True)
+    for host, host_port in container.published.get(port, ()):
+        return Target(_dialled(host), host_port, container.name, by_port=True)
+    way_out = f"publish it (-p 127.0.0.1:{port}:{port})"
+    networks = sorted(name for name, address in container.addresses.items() if name != HOST and address)
+    if networks:
+        way_out += f", or put the router on its network (site update --network {networks[0]})"
+    kind = f"rootless {reach.engine}".strip() if reach.rootless else reach.engine
+    reason = f"port {port} of container {container.name} cannot be reached from the host"
+    return Obstacle(container.name, f"{reason}{f' under {kind}' if kind else ''}", way_out, lasting=True)
+
+
+def _from_network(container: SeenContainer, port: int, reach: Reach) -> Target | Obstacle:
+    """Where a router in an engine network reaches it."""
+    address = container.addresses.get(reach.network, "")
+    if address:
+        return Target(container.name if reach.names else address, port, container.name)
+    if HOST in container.addresses:
+        return Target(reach.host_name, port, container.name, by_port=True)
+    for host, host_port in container.published.get(port, ()):
+        if not is_loopback(host):  # the machine's loopback cannot be reached from a container
+            seen = reach.host_name if is_unspecified(host) else host
+            return Target(seen, host_port, container.name, by_port=True)
+    joined = f"{reach.engine or 'podman'} network connect {reach.network} {container.name}"
+    return Obstacle(
+        container.name,
+        f"container {container.name} is not on network {reach.network}, on which the router is",
+        f"connect it ({joined}), or publish port {port} on an address other than the loopback",
+        lasting=True,
+    )
+
+
+def _dialled(host: str) -> str:
+    """What to dial on this machine for a port that is published at ``host``."""
+    return "127.0.0.1" if is_unspecified(host) else host
