@@ -61,6 +61,12 @@ class NetworkMissingError(SkupperLocalError):
     code: ClassVar[str] = "network-missing"
 
 
+class ContainerLimitsError(InvalidRequestError):
+    """Limits of processors or memory that this engine cannot impose here."""
+
+    code: ClassVar[str] = "container-limits-unsupported"
+
+
 class ContainerForeignError(SkupperLocalError):
     """A container of the router's name is there and is not ours."""
 
@@ -71,7 +77,8 @@ class ContainerForeignError(SkupperLocalError):
 class EngineFacts:
     """What an engine says of itself.
 
-    ``network_is_ours`` is False where "host" is not this machine's network (rootless Docker).
+    ``network_is_ours`` is False where "host" is not this machine's network (rootless Docker). ``controllers`` are the limits
+    it can impose (``cpu``, ``memory``): they depend on the machine's cgroups and on what was delegated to the user.
     """
 
     name: str
@@ -80,6 +87,7 @@ class EngineFacts:
     rootless: bool
     architecture: str
     cgroup_version: str = ""
+    controllers: frozenset[str] = frozenset()
     selinux: bool = False
     network_is_ours: bool = True
     storage: str = ""
@@ -100,13 +108,15 @@ class ImageFacts:
 @dataclass(frozen=True)
 class ContainerFacts:
     """A container, ours or not. ``addresses`` are its own, by network; ``published`` its container ports as ``host, port`` on
-    the machine; ``since`` and ``ended`` are seconds since the epoch (0: never); ``pid`` is the machine's number (0: none)."""
+    the machine; ``mounted`` is what of the machine stands at which path of the container; ``since`` and ``ended`` are seconds
+    since the epoch (0: never); ``pid`` is the machine's number (0: none)."""
 
     id: str
     name: str
     image: str
     image_id: str
     running: bool
+    restarting: bool = False
     pid: int = 0
     since: float = 0.0
     ended: float = 0.0
@@ -119,6 +129,7 @@ class ContainerFacts:
     labels: Mapping[str, str] = field(default_factory=dict)
     addresses: Mapping[str, str] = field(default_factory=dict)
     published: Mapping[int, tuple[tuple[str, int], ...]] = field(default_factory=dict)
+    mounted: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -186,15 +197,16 @@ class Engine(Protocol):
         """Give up the connection."""
 
 
-def engine_of(platform: str, endpoint: str = "") -> Engine:
+def engine_of(platform: str, endpoint: str = "", environment: Mapping[str, str] | None = None) -> Engine:
     """Connect to the engine of ``podman`` or ``docker``; ``endpoint`` empty: the usual one (see ``endpoints``).
 
-    Raises EngineUnreachableError and EngineRefusedError.
+    ``environment`` is the caller's: it may name the endpoint, and where the logins of registries are. Raises
+    EngineUnreachableError and EngineRefusedError.
     """
     if platform == "podman":
         from skupper_local.platforms.podman import PodmanEngine
 
-        return PodmanEngine(endpoint)
+        return PodmanEngine(endpoint, environment or {})
     from skupper_local.platforms.docker import DockerEngine
 
-    return DockerEngine(endpoint)
+    return DockerEngine(endpoint, environment or {})

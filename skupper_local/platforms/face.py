@@ -151,23 +151,26 @@ class Platform(Protocol):
         """Every line it logs from now on."""
 
 
+def require_platform(name: str) -> None:
+    """Raise PlatformNotSupportedError for a name that is no platform."""
+    if name not in PLATFORMS:
+        raise PlatformNotSupportedError(
+            f"There is no platform {name!r}",
+            why=f"the platforms are {', '.join(PLATFORMS)}; Kubernetes has its own tools",
+            next_step="use -p podman, -p docker or -p linux (or SKUPPER_PLATFORM)",
+        )
+
+
 def platform_at(placement: Placement) -> Platform:
     """What runs routers there. Raises PlatformNotSupportedError for a name that is no platform."""
-    if placement.platform not in PLATFORMS:
-        raise PlatformNotSupportedError(
-            f"There is no platform {placement.platform!r}",
-            why=f"the platforms are {', '.join(PLATFORMS)}; Kubernetes has its own tools",
-            next_step="use -p linux (or SKUPPER_PLATFORM=linux)",
-        )
+    require_platform(placement.platform)
     if placement.platform == "linux":
         from skupper_local.platforms.linux.platform import LinuxPlatform
 
         return LinuxPlatform()
-    raise PlatformNotSupportedError(
-        f"Platform {placement.platform} is not supported yet",
-        why="this version runs sites as processes of this machine only",
-        next_step="use -p linux (or SKUPPER_PLATFORM=linux)",
-    )
+    from skupper_local.platforms.container_platform import ContainerPlatform
+
+    return ContainerPlatform(placement.platform, placement.endpoint)
 
 
 def platform_named(name: str) -> Platform:

@@ -63,7 +63,7 @@ def test_each_program_is_given_the_configuration_file(skrouterd: Path) -> None:
     assert command("embedded", Path("/c.json"))[-2:] == ("-c", "/c.json")
 
 
-@pytest.mark.parametrize("name", ["podman", "docker", "kubernetes", "", "Linux"])
+@pytest.mark.parametrize("name", ["kubernetes", "", "Linux", "Podman"])
 def test_other_platforms_are_refused_with_what_to_use(name: str) -> None:
     with pytest.raises(PlatformNotSupportedError) as caught:
         platform_named(name)

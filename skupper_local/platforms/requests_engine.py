@@ -1,0 +1,310 @@
+"""What both engines do alike: Podman's own interface and Docker's differ in a few paths, parameters and answers.
+
+Both libraries are sessions of ``requests`` on a unix socket. Every request goes through :meth:`RequestsEngine.ask`, which has a
+time limit and turns whatever the library raises into the package's errors; nothing is tried twice. The libraries' own objects
+are not used above that: they read whole archives into memory, wait without limit in a pull, and lose options of a container.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from skupper_local.platforms.container import ContainerSpec
+from skupper_local.platforms.endpoints import engine_endpoint, local_endpoint, refuse_other_than_socket
+from skupper_local.platforms.engine import (
+    ANSWER_SECONDS,
+    ContainerFacts,
+    ContainerLimitsError,
+    EngineFacts,
+    ImageArchiveError,
+    ImageFacts,
+    Progress,
+)
+from skupper_local.platforms.engine_failures import (
+    CHECK,
+    connection_failure,
+    no_space,
+    refusal,
+    shortened,
+    title,
+)
+from skupper_local.platforms.inspection import container_facts, image_facts, log_lines
+from skupper_local.platforms.pulling import PullStream, archive_problem, pull_failure
+from skupper_local.platforms.registry import Login, registry_of, stored_login
+
+if TYPE_CHECKING:
+    from requests import Response
+
+CREATE_SECONDS = 60.0
+"""A first container of an image may have to copy its files for another owner, on a slow disk."""
+
+START_SECONDS = 30.0
+STILL_SECONDS = 120.0
+"""How long a pull or a load may go without a word of progress."""
+
+
+class RequestsEngine:
+    """The verbs of :class:`skupper_local.platforms.engine.Engine`; subclasses connect, and translate what differs."""
+
+    name: str
+    networks_path: ClassVar[str]
+    stop_parameter: ClassVar[str]
+    remove_parameters: ClassVar[Mapping[str, str]]
+
+    def __init__(self, endpoint: str, environment: Mapping[str, str]) -> None:
+        import os
+
+        self.environment = environment
+        self.endpoint = (
+            local_endpoint(endpoint) if endpoint else engine_endpoint(self.name, environment, os.geteuid())
+        )
+        refuse_other_than_socket(self.name, self.endpoint)
+
+    # what differs
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        data: Any = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float | tuple[float, float | None] = ANSWER_SECONDS,
+        stream: bool = False,
+    ) -> Response:
+        """One request by the library; raises whatever the library raises."""
+        raise NotImplementedError
+
+    def facts(self) -> EngineFacts:
+        raise NotImplementedError
+
+    def creation(self, spec: ContainerSpec) -> dict[str, Any]:
+        """The body of the request that creates a container."""
+        raise NotImplementedError
+
+    def request_pull(self, reference: str, login: Login | None) -> Response:
+        """Ask for the image; the answer is a stream of JSON objects."""
+        raise NotImplementedError
+
+    def loaded(self, answer: Iterator[bytes]) -> tuple[str, ...]:
+        """The references in the answer to a load. Raises ValueError with the engine's words when it failed."""
+        raise NotImplementedError
+
+    # what is alike
+
+    def ask(
+        self, what: str, method: str, path: str, *, expected: tuple[int, ...] = (), **options: Any
+    ) -> Response:
+        """The answer to one request. ``what`` is the failure in one sentence, should it fail; a status of ``expected`` is
+        none. Raises EngineUnreachableError, EngineRefusedError, EngineFailedError and NetworkMissingError."""
+        limit = options.get("timeout", ANSWER_SECONDS)
+        with self.translating(limit if isinstance(limit, float) else ANSWER_SECONDS):
+            response = self.send(method, path, **options)
+            failed = response.status_code >= 400 and response.status_code not in expected
+            words = response.text if failed else ""
+        if failed:
+            raise refusal(self.name, what, response.status_code, error_words(words))
+        return response
+
+    @contextmanager
+    def translating(self, seconds: float = ANSWER_SECONDS) -> Iterator[None]:
+        """Turn what breaks a conversation into this package's errors."""
+        from requests import RequestException
+        from urllib3.exceptions import HTTPError
+
+        try:
+            yield
+        except (OSError, ValueError, RequestException, HTTPError, self.library_error()) as error:
+            raise connection_failure(self.name, self.endpoint, error, seconds) from error
+
+    def library_error(self) -> type[Exception]:
+        """The base of what the library raises that is no error of ``requests``."""
+        raise NotImplementedError
+
+    def answer(self, response: Response) -> Any:
+        """The JSON of an answer."""
+        with self.translating():
+            return response.json()
+
+    def image(self, reference: str) -> ImageFacts | None:
+        response = self.ask(
+            f"Image {reference} could not be looked up", "GET", f"/images/{reference}/json", expected=(404,)
+        )
+        return None if response.status_code == 404 else image_facts(reference, self.answer(response))
+
+    def pull(self, reference: str, progress: Progress) -> ImageFacts:
+        registry = registry_of(reference)
+        login = stored_login(reference, self.environment)
+        stream = PullStream(progress)
+        with self.translating(STILL_SECONDS), self.request_pull(reference, login) as response:
+            if response.status_code >= 400:
+                stream.failure = error_words(response.text)
+            else:
+                for line in response.iter_lines():
+                    stream.read(line)
+        image = None if stream.failure else self.image(reference)
+        if image is None:
+            raise pull_failure(
+                self.name, reference, registry, stream.failure, logged_in=login.user if login else ""
+            )
+        return image
+
+    def load(self, archive: Path) -> tuple[str, ...]:
+        what = f"The images of {archive} could not be loaded"
+        problem = archive_problem(archive)
+        if problem:
+            raise ImageArchiveError(
+                what,
+                why=problem,
+                next_step="name an archive made by: podman save (or docker save) -o FILE IMAGE",
+            )
+        with archive.open("rb") as file, self.translating(STILL_SECONDS):
+            response = self.send(
+                "POST",
+                "/images/load",
+                data=file,
+                headers={"Content-Type": "application/x-tar"},
+                timeout=STILL_SECONDS,
+                stream=True,
+            )
+            with response:
+                words = error_words(response.text) if response.status_code >= 400 else ""
+                lines = [] if words else list(response.iter_lines())
+        try:
+            references = self.loaded(iter(lines)) if not words else ()
+        except ValueError as error:
+            words = str(error)
+        if words:
+            raise ImageArchiveError(
+                what,
+                why=shortened(words),
+                next_step=f"free some space ({self.name} system df), then repeat; {CHECK}"
+                if no_space(words)
+                else f"make the archive anew (podman save -o FILE IMAGE) and copy it again; {CHECK}",
+            )
+        return references
+
+    def create(self, spec: ContainerSpec) -> None:
+        if spec.cpus or spec.memory:
+            refuse_impossible_limits(spec, self.facts(), title(self.name))
+        self.ask(
+            f"Container {spec.name} could not be created",
+            "POST",
+            "/containers/create",
+            params={"name": spec.name},
+            data=json.dumps(self.creation(spec)),
+            headers={"Content-Type": "application/json"},
+            timeout=CREATE_SECONDS,
+        )
+
+    def start(self, name: str) -> None:
+        self.ask(
+            f"Container {name} could not be started",
+            "POST",
+            f"/containers/{name}/start",
+            timeout=START_SECONDS,
+        )
+
+    def stop(self, name: str, seconds: int) -> bool:
+        response = self.ask(
+            f"Container {name} could not be stopped",
+            "POST",
+            f"/containers/{name}/stop",
+            expected=(404,),
+            params={self.stop_parameter: seconds},
+            timeout=seconds + ANSWER_SECONDS,
+        )
+        return response.status_code not in (304, 404)
+
+    def remove(self, name: str) -> bool:
+        response = self.ask(
+            f"Container {name} could not be removed",
+            "DELETE",
+            f"/containers/{name}",
+            expected=(404,),
+            params={"force": "true", **self.remove_parameters},
+        )
+        return response.status_code != 404
+
+    def signal(self, name: str, signal: str) -> bool:
+        response = self.ask(
+            f"Container {name} could not be sent {signal}",
+            "POST",
+            f"/containers/{name}/kill",
+            expected=(404, 409),
+            params={"signal": signal},
+        )
+        return response.status_code < 400
+
+    def container(self, name: str) -> ContainerFacts | None:
+        response = self.ask(
+            f"Container {name} could not be looked up", "GET", f"/containers/{name}/json", expected=(404,)
+        )
+        return None if response.status_code == 404 else container_facts(self.answer(response))
+
+    def containers(self, labels: Mapping[str, str]) -> tuple[ContainerFacts, ...]:
+        filters = {"label": [f"{key}={value}" for key, value in labels.items()]} if labels else {}
+        response = self.ask(
+            "The containers could not be listed",
+            "GET",
+            "/containers/json",
+            params={"all": "true", "filters": json.dumps(filters)},
+        )
+        found = (self.container(str(item["Id"])) for item in self.answer(response) or ())
+        return tuple(item for item in found if item is not None)
+
+    def networks(self) -> tuple[str, ...]:
+        listed = self.answer(self.ask("The networks could not be listed", "GET", self.networks_path)) or ()
+        return tuple(sorted(str(item.get("name") or item.get("Name")) for item in listed))
+
+    def log(self, name: str, count: int) -> list[str]:
+        response = self.ask(
+            f"The log of container {name} could not be read",
+            "GET",
+            f"/containers/{name}/logs",
+            expected=(404,),
+            params={"stdout": "true", "stderr": "true", "tail": "all" if count < 0 else str(count)},
+        )
+        return [] if response.status_code == 404 else list(log_lines([response.content]))
+
+    def follow(self, name: str) -> Iterator[str]:
+        response = self.ask(
+            f"The log of container {name} could not be read",
+            "GET",
+            f"/containers/{name}/logs",
+            params={"stdout": "true", "stderr": "true", "tail": "0", "follow": "true"},
+            timeout=(ANSWER_SECONDS, None),
+            stream=True,
+        )
+        with response, self.translating():
+            yield from log_lines(response.iter_content(None))
+
+
+def error_words(body: str) -> str:
+    """An engine's words in the body of a failed request."""
+    try:
+        answer = json.loads(body)
+    except ValueError:
+        return body
+    if not isinstance(answer, dict):
+        return body
+    return str(answer.get("message") or answer.get("cause") or answer.get("error") or body)
+
+
+def refuse_impossible_limits(spec: ContainerSpec, facts: EngineFacts, engine: str) -> None:
+    """Raises ContainerLimitsError for limits that the engine would refuse, or drop without a word."""
+    wanted = {"cpu": spec.cpus > 0, "memory": spec.memory > 0}
+    missing = [name for name, asked in wanted.items() if asked and name not in facts.controllers]
+    if missing:
+        raise ContainerLimitsError(
+            f"{engine} cannot limit {' and '.join('processors' if name == 'cpu' else name for name in missing)} here",
+            why=f"the cgroup controllers {', '.join(missing)} are not at its disposal"
+            + (" (they are not delegated to this user)" if facts.rootless else ""),
+            next_step="leave --cpus and --memory away, or delegate them "
+            f"(systemd: Delegate=cpu memory for user@.service); {CHECK}",
+        )
