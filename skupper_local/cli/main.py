@@ -19,12 +19,14 @@ PROGRAM = "skupper-local"
 _COMPLETE = "_SKUPPER_LOCAL_COMPLETE"
 
 _COMMANDS = {
+    "certificate": ("skupper_local.cli.certificate:certificate", "See the certificates of the site."),
     "completion": ("skupper_local.cli.completion:completion", "Print a completion script for a shell."),
     "connector": ("skupper_local.cli.connector:connector", "Offer servers near this site to the network."),
     "demo": ("skupper_local.cli.demo:demo", "Two linked sites on this machine carry a real request."),
     "link": ("skupper_local.cli.link:link", "Join this site to others."),
     "listener": ("skupper_local.cli.listener:listener", "Open ports here that lead to connectors elsewhere."),
     "namespace": ("skupper_local.cli.namespace:namespace", "See the namespaces of this machine."),
+    "service": ("skupper_local.cli.service:service", "See which services the network has."),
     "site": ("skupper_local.cli.site:site", "Declare this machine's place on the network."),
     "system": ("skupper_local.cli.system:system", "Run the site: start, stop, reload, see, remove."),
     "version": ("skupper_local.cli.version:version", "Print the version."),

@@ -86,13 +86,23 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class RemoteRouter:
-    """Another router of the network: its id, the site it belongs to, and the routing keys it listens and connects for."""
+    """Another router of the network: its id, the site it belongs to, and the listeners and connectors of services it has."""
 
     router_id: str
     site_id: str = ""
     site_name: str = ""
-    listener_keys: frozenset[str] = frozenset()
-    connector_keys: frozenset[str] = frozenset()
+    listeners: tuple[Endpoint, ...] = ()
+    connectors: tuple[Endpoint, ...] = ()
+
+    @property
+    def listener_keys(self) -> frozenset[str]:
+        """The routing keys it listens for."""
+        return frozenset(endpoint.address for endpoint in self.listeners) - {""}
+
+    @property
+    def connector_keys(self) -> frozenset[str]:
+        """The routing keys it connects servers to."""
+        return frozenset(endpoint.address for endpoint in self.connectors) - {""}
 
 
 @dataclass(frozen=True)
@@ -247,8 +257,6 @@ def _remote(router_id: str, answers: Answers) -> RemoteRouter:
         router_id=router_id,
         site_id=site_id,
         site_name=site_name_of(_text(next(_entities(answers, "site"), {}), "name") or router_id),
-        listener_keys=frozenset(_text(entity, "address") for entity in _entities(answers, "tcpListener"))
-        - {""},
-        connector_keys=frozenset(_text(entity, "address") for entity in _entities(answers, "tcpConnector"))
-        - {""},
+        listeners=tuple(_endpoint(entity) for entity in _entities(answers, "tcpListener")),
+        connectors=tuple(_endpoint(entity) for entity in _entities(answers, "tcpConnector")),
     )

@@ -1,0 +1,116 @@
+"""Services as one site sees them: every routing key, who listens for it and who connects servers to it.
+
+A service has no declaration of its own (concepts 9): it is a key with both ends somewhere in the network. What this site
+declares is known with its names and states; what other sites have is known as far as their routers tell. A key with one end
+only carries nothing, and that is what a person looks for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from skupper_local.resources import Connector, Listener, Resource, printable
+from skupper_local.site.observed import Endpoint, ObservedRouter
+
+READY = "Ready"
+NO_CONNECTOR = "No connector"
+NO_LISTENER = "No listener"
+PENDING = "Pending"
+
+
+@dataclass(frozen=True)
+class ServiceEnd:
+    """One listener or connector. ``site`` is empty for this site; ``status`` and ``message`` only for its own resources."""
+
+    site: str
+    name: str
+    host: str
+    port: str
+    status: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Service:
+    """A routing key with its ends: those of this site first, then by site and name.
+
+    ``status`` is Ready, Pending (both ends are there, and one of this site's is not ready), No connector or No listener.
+    """
+
+    key: str
+    listeners: tuple[ServiceEnd, ...]
+    connectors: tuple[ServiceEnd, ...]
+
+    @property
+    def status(self) -> str:
+        """What the key is worth now."""
+        if not self.connectors:
+            return NO_CONNECTOR
+        if not self.listeners:
+            return NO_LISTENER
+        own = [end for end in (*self.listeners, *self.connectors) if not end.site]
+        return READY if all(end.status == READY for end in own) else PENDING
+
+    @property
+    def message(self) -> str:
+        """Why it is not Ready; empty when it is."""
+        if self.status == NO_CONNECTOR:
+            return "no site connects a server to this key"
+        if self.status == NO_LISTENER:
+            return "no site listens for this key"
+        own = [end for end in (*self.listeners, *self.connectors) if not end.site and end.status != READY]
+        return f"{own[0].name}: {own[0].message}" if own else ""
+
+
+def services(resources: Iterable[Resource], observed: ObservedRouter | None) -> tuple[Service, ...]:
+    """Every service this site can see, by key. ``resources`` carry their statuses of this moment."""
+    listeners: dict[str, list[ServiceEnd]] = {}
+    connectors: dict[str, list[ServiceEnd]] = {}
+    for item in resources:
+        if isinstance(item, Listener):
+            listeners.setdefault(item.routing_key, []).append(_own(item))
+        elif isinstance(item, Connector):
+            connectors.setdefault(item.routing_key, []).append(_own(item))
+    for site, listening, connecting in _remote(observed):
+        for ends, found in ((listeners, listening), (connectors, connecting)):
+            for endpoint in found:
+                if endpoint.address:
+                    ends.setdefault(_clean(endpoint.address), []).append(_far(site, endpoint))
+    return tuple(
+        Service(key, _sorted(listeners.get(key, ())), _sorted(connectors.get(key, ())))
+        for key in sorted({*listeners, *connectors})
+    )
+
+
+def _own(item: Listener | Connector) -> ServiceEnd:
+    return ServiceEnd(
+        "",
+        item.name,
+        item.host,
+        str(item.port),
+        str(item.status.get("status", "")),
+        str(item.status.get("message", "")),
+    )
+
+
+def _remote(
+    observed: ObservedRouter | None,
+) -> Iterator[tuple[str, tuple[Endpoint, ...], tuple[Endpoint, ...]]]:
+    for remote in observed.remote_routers.values() if observed else ():
+        assert observed is not None
+        yield _clean(observed.site_of(remote.router_id)[0]), remote.listeners, remote.connectors
+
+
+def _far(site: str, endpoint: Endpoint) -> ServiceEnd:
+    name = endpoint.name.partition("/")[2].partition("@")[0] or endpoint.name
+    return ServiceEnd(site, _clean(name), _clean(endpoint.host), _clean(endpoint.port))
+
+
+def _sorted(ends: Iterable[ServiceEnd]) -> tuple[ServiceEnd, ...]:
+    return tuple(sorted(ends, key=lambda end: (end.site, end.name, end.host, end.port)))
+
+
+def _clean(text: str) -> str:
+    """Text from another site: one printable line of bounded length."""
+    return printable(text, limit=200)
