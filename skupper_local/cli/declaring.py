@@ -44,7 +44,13 @@ def reload_step(target: Target) -> str:
 
 def start_step(target: Target) -> str:
     """The command that starts the site."""
-    return f"skupper-local system start{namespace_flag(target)}"
+    platform = f" -p {target.platform}" if target.platform and not _has_platform(target) else ""
+    return f"skupper-local system start{namespace_flag(target)}{platform}"
+
+
+def _has_platform(target: Target) -> bool:
+    """Whether the namespace has recorded where it runs, so that the flag need not be repeated."""
+    return target.paths.platform.exists()
 
 
 def namespace_flag(target: Target) -> str:

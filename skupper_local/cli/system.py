@@ -38,9 +38,10 @@ def start(context: click.Context, router: str) -> None:
     """Start the site and wait until its router answers."""
     from skupper_local.cli.running import print_started
     from skupper_local.operations.lifecycle import start as start_site
+    from skupper_local.operations.planned_change import Wishes
 
     target = target_of(context)
-    print_started(start_site(target, router=router), target)
+    print_started(start_site(target, Wishes(router=router)), target)
 
 
 @system.command(cls=SiteCommand)

@@ -28,6 +28,7 @@ from skupper_local.operations.create import create_connector, create_listener, c
 from skupper_local.operations.errors import DemoFailedError
 from skupper_local.operations.generate_link import generate_link
 from skupper_local.operations.lifecycle import Outcome, start, teardown
+from skupper_local.operations.planned_change import Wishes
 from skupper_local.operations.status import view_site
 from skupper_local.operations.target import Target
 from skupper_local.resources import encode_documents
@@ -119,7 +120,7 @@ def _play(stage: _Stage, tell: Callable[[Line], None], *, keep: bool) -> Demonst
     say.command(f"listener create backend {listener_port} --host {HOST} -n west")
     create_listener(west, "backend", listener_port, host=HOST)
     say.command("system start -n west")
-    say.started(start(west, router=os.environ.get("SKUPPER_ROUTER", "")))
+    say.started(start(west, _wishes()))
 
     east = stage.target("east")
     say.step("Site east: it offers the server to the network")
@@ -134,7 +135,7 @@ def _play(stage: _Stage, tell: Callable[[Line], None], *, keep: bool) -> Demonst
     say.command("system apply -f west.yaml -n east")
     apply_text(east, encode_documents((generated.secret, generated.link)), "west.yaml")
     say.command("system start -n east")
-    say.started(start(east, router=os.environ.get("SKUPPER_ROUTER", "")))
+    say.started(start(east, _wishes()))
     say.command("link status -n east")
     say.result(_wait_for_link(east))
 
@@ -172,6 +173,11 @@ class _Teller:
         self.result(
             f"the {outcome.program} router of site {outcome.site} was ready after {outcome.seconds:.1f} s"
         )
+
+
+def _wishes() -> Wishes:
+    """The demonstration leaves no unit behind, so it needs no systemd."""
+    return Wishes(router=os.environ.get("SKUPPER_ROUTER", ""), systemd=False)
 
 
 def _start_server(stage: _Stage, port: int, text: str) -> None:

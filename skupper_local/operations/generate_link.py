@@ -13,10 +13,11 @@ from skupper_local.namespace.lock import lock_namespace
 from skupper_local.namespace.records import read_choices
 from skupper_local.operations.declarations import read_declarations
 from skupper_local.operations.errors import SiteNotStartedError
-from skupper_local.operations.lifecycle import Deed, no_site, refresh_credentials
+from skupper_local.operations.lifecycle import Deed, refresh_credentials
+from skupper_local.operations.placement import recorded_placement
+from skupper_local.operations.planned_change import no_site
 from skupper_local.operations.preparation import prepare
 from skupper_local.operations.target import Target, platform_of
-from skupper_local.platforms.face import platform_named
 from skupper_local.resources import Link, Secret
 from skupper_local.site.links import generated_link, link_documents
 from skupper_local.site.model import Access, SiteModel
@@ -39,14 +40,15 @@ class Generated:
 
 def generate_link(target: Target, *, name: str = "", host: str = "", cost: int = 1) -> Generated:
     """A link to this site. Raises SiteNotStartedError, and the errors of ``site.generated_link``."""
-    platform = platform_named(platform_of(target))
+    platform_of(target)
     if not target.paths.exists():
         raise no_site(target.paths)
     with lock_namespace(target.paths, command=target.command, patience=_PATIENCE) as held:
         paths = held.paths
         # As it was when it was started: changes made since then wait for a reload.
         resources = read_declarations(paths.snapshot).require()
-        if not resources:
+        placement = recorded_placement(paths)
+        if not resources or placement is None:
             raise SiteNotStartedError(
                 f"The site of namespace {paths.name} has not been started",
                 why="its certificates are made at the first start",
@@ -54,21 +56,20 @@ def generate_link(target: Target, *, name: str = "", host: str = "", cost: int =
             )
         state = assemble(resources, namespace=paths.name).require()
         choices = read_choices(paths)
-        before = prepare(paths, state, choices, platform=platform.name)
+        before = prepare(paths, state, choices, platform=placement.platform)
         wanted = generated_link(before.model, name=name, host=host, cost=cost)
         added = {} if wanted.verifies else {wanted.access.name: (wanted.host,)}
         prepared = prepare(
             paths,
             state,
             choices,
-            platform=platform.name,
+            platform=placement.platform,
             added_hosts=added,
             further=(wanted.issuer, wanted.client),
         )
         credentials = prepared.certificates[wanted.client.name]
         kept = {item: files for item, files in prepared.certificates.items() if item != wanted.client.name}
-        deed = refresh_credentials(held, platform, prepared.with_certificates(kept))
-        running = platform.inspect(paths.home).running
+        deed, running = refresh_credentials(held, prepared.with_certificates(kept))
     secret, link = link_documents(
         _access(prepared.model, wanted.access.name),
         name=wanted.name,

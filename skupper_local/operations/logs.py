@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from skupper_local.operations.lifecycle import no_site
+from skupper_local.operations.placement import LINUX, recorded_placement
+from skupper_local.operations.planned_change import no_site
 from skupper_local.operations.target import Target, platform_of
-from skupper_local.platforms.face import platform_named
+from skupper_local.platforms.face import Placement, platform_at
 
 
 def log_lines(target: Target, count: int, *, follow: bool) -> Iterator[str]:
     """The last ``count`` lines (all when negative), then, with ``follow``, every new one for ever."""
     if not target.paths.exists():
         raise no_site(target.paths)
-    platform = platform_named(platform_of(target))
+    platform_of(target)
+    platform = platform_at(recorded_placement(target.paths) or Placement(LINUX))
     new_lines = platform.follow(target.paths.home) if follow else None
     yield from platform.log(target.paths.home, count)
     if new_lines:

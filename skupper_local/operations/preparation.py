@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import uuid
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -31,8 +30,9 @@ from skupper_local.namespace.records import (
 from skupper_local.namespace.resource_files import CredentialFiles, read_credential_directories
 from skupper_local.namespace.transaction import Change
 from skupper_local.operations.declarations import read_declarations
+from skupper_local.operations.router_choice import RouterChoice, recorded_router
 from skupper_local.pki.credentials import Credentials, CredentialsSource
-from skupper_local.platforms.linux.program import EMBEDDED, SKROUTERD, choose_program, kind_of_program
+from skupper_local.platforms.linux.program import EMBEDDED
 from skupper_local.resources import Resource, Secret, encode_resource, file_name, kind_of
 from skupper_local.site.certificates import CertificateWanted
 from skupper_local.site.configuration import router_configuration
@@ -61,6 +61,11 @@ class Prepared:
         """The router program as platforms take it: ``embedded`` or an absolute path."""
         return self.choices.router_program or EMBEDDED
 
+    @property
+    def router(self) -> RouterChoice:
+        """The router this was made for."""
+        return recorded_router(self.choices)
+
     def with_certificates(self, certificates: Mapping[str, Mapping[str, bytes]]) -> Prepared:
         """The same with other certificates."""
         return replace(self, certificates=certificates)
@@ -83,22 +88,22 @@ class Prepared:
 
 
 def choose(
-    held: HeldLock, state: SiteState, *, router: str = "", held_ports: Collection[int] = ()
+    held: HeldLock, state: SiteState, router: RouterChoice, *, held_ports: Collection[int] = ()
 ) -> Choices:
-    """Make the choices that are made once, and record them at once: two sites that start together must not find one port.
+    """Make the choices that are made once. The ports are recorded at once: two sites that start together must not find one.
 
-    ``router`` asks for a router program. ``held_ports`` are those a running router of this site holds. Raises the errors of
-    ``namespace.records``, RouterChoiceInvalidError and NoFreePortError.
+    The router is recorded with the files that are made for it. ``held_ports`` are those a running router of this site holds.
+    Raises the errors of ``namespace.records`` and NoFreePortError.
     """
     paths = held.paths
     with lock_port_choices(held):
         present = read_choices(paths)
-        choices = _choose(paths, present, state, read_configuration(paths), router, held_ports)
+        choices = _with_identity(paths, present, state, read_configuration(paths), held_ports)
         if choices != present:
             transaction = held.transaction()
             transaction.write(paths.choices, choices.encode())
             transaction.commit()
-    return choices
+    return router.recorded_in(choices)
 
 
 def prepare(
@@ -137,7 +142,7 @@ def prepare(
         addresses=tuple(address.text for address in addresses.usable_addresses() if not address.temporary),
         added_hosts=choices.added_hosts,
         link_issuers=tuple(sorted(link_issuers)),
-        router_kind=kind_of_program(choices.router_program or EMBEDDED),
+        router_kind=recorded_router(choices).kind,
     )
     model = derive(state, facts)
     choices = replace(choices, router_id=model.router_id)
@@ -145,9 +150,16 @@ def prepare(
 
 
 def install(
-    held: HeldLock, prepared: Prepared, *, platform: str, desired: DesiredState | None = None
+    held: HeldLock,
+    prepared: Prepared,
+    *,
+    platform: str,
+    desired: DesiredState | None = None,
+    further: Mapping[Path, bytes] | None = None,
 ) -> tuple[Change, ...]:
-    """Write all of it in one transaction; ``desired`` records what the user wants of the router. Returns what changed."""
+    """Write all of it in one transaction; ``desired`` records what the user wants of the router, ``further``
+    are files that have to agree with the rest. Returns what changed.
+    """
     paths = held.paths
     model = prepared.model
     transaction = held.transaction()
@@ -166,6 +178,8 @@ def install(
     transaction.write(paths.choices, prepared.choices.encode())
     if desired:
         transaction.write(paths.desired_state, encode_desired_state(desired))
+    for path, content in (further or {}).items():
+        transaction.write(path, content)
     return transaction.commit()
 
 
@@ -180,28 +194,16 @@ def read_configuration(paths: NamespacePaths) -> tuple[Entity, ...]:
 # Choices.
 
 
-def _choose(
+def _with_identity(
     paths: NamespacePaths,
     present: Choices,
     state: SiteState,
     configured: Iterable[Entity],
-    router: str,
     held_ports: Collection[int],
 ) -> Choices:
-    program = present.router_program or present.router_kind
-    never_started = not paths.router_config.exists()  # then the record is of an attempt that got nowhere
-    if router or never_started or not program:
-        program = choose_program(router or os.environ.get("SKUPPER_ROUTER", ""))
-    elif program == SKROUTERD:  # a record of the kind alone
-        program = choose_program(SKROUTERD)
     site_id = present.site_id or _adopted_site_id(configured) or state.site.metadata.uid or str(uuid.uuid4())
-    return replace(
-        present,
-        router_kind=kind_of_program(program),
-        router_program="" if program == EMBEDDED else program,
-        site_id=site_id,
-        ports=_choose_ports(paths, present, ports_wanted(state), configured, held_ports),
-    )
+    ports_chosen = _choose_ports(paths, present, ports_wanted(state), configured, held_ports)
+    return replace(present, site_id=site_id, ports=ports_chosen)
 
 
 def _choose_ports(

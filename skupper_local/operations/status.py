@@ -17,9 +17,10 @@ from skupper_local.namespace.paths import NamespacePaths, list_namespaces
 from skupper_local.namespace.records import DesiredState, read_choices, read_desired_state, read_platform
 from skupper_local.operations.declarations import Declarations, read_declarations
 from skupper_local.operations.errors import NotDeclaredError
+from skupper_local.operations.placement import LINUX, recorded_placement
 from skupper_local.operations.router import STATUS_SECONDS, observe_router
 from skupper_local.operations.target import Target, platform_of
-from skupper_local.platforms.face import RouterReport, platform_named
+from skupper_local.platforms.face import Placement, RouterReport, platform_at
 from skupper_local.resources import Resource, RouterAccess, Site, decode_documents, kind_of
 from skupper_local.site.observed import ObservedRouter
 from skupper_local.site.status import LinkRow, link_rows, with_statuses
@@ -29,13 +30,18 @@ NEVER_STARTED = "Site not initialized yet"
 
 @dataclass(frozen=True)
 class SiteView:
-    """The resources of a namespace with their statuses of this moment. ``started`` is False for a site never started."""
+    """The resources of a namespace with their statuses of this moment. ``started`` is False for a site never started.
+
+    ``observed`` is what the router said, None when it said nothing, for the ``reason``.
+    """
 
     namespace: str
     resources: tuple[Resource, ...]
     links: tuple[LinkRow, ...]
     started: bool
     warnings: tuple[str, ...]
+    observed: ObservedRouter | None = None
+    reason: str = ""
 
     def of_kind(self, kind: str) -> tuple[Resource, ...]:
         """The resources of a kind, by name."""
@@ -93,19 +99,21 @@ class NamespaceRow:
 def view_site(target: Target, *, seconds: float = STATUS_SECONDS) -> SiteView:
     """The declared resources and how they are now."""
     paths = target.paths
-    platform = platform_named(platform_of(target))
+    platform_of(target)
+    platform = platform_at(recorded_placement(paths) or Placement(LINUX))
     declarations = read_declarations(paths.input_resources)
     started = paths.router_config.exists()
     report = platform.inspect(paths.home)
     observed, reason = _observe(paths, report, started, seconds)
     resources, links = _judge(paths, declarations, observed, reason)
-    return SiteView(paths.name, resources, links, started, _warnings(declarations))
+    return SiteView(paths.name, resources, links, started, _warnings(declarations), observed, reason)
 
 
 def view_system(target: Target, *, seconds: float = STATUS_SECONDS) -> SystemView:
     """How the site runs, in one view. Also for a namespace that holds nothing: its state is ``absent``."""
     paths = target.paths
-    platform = platform_named(platform_of(target))
+    platform_of(target)
+    platform = platform_at(recorded_placement(paths) or Placement(LINUX))
     declarations = read_declarations(paths.input_resources)
     started = paths.router_config.exists()
     report = platform.inspect(paths.home)
@@ -147,7 +155,7 @@ def _namespace_row(paths: NamespacePaths) -> NamespaceRow:
         site = sites[0].resource.name if sites else ""
         if not recorded:
             return NamespaceRow(paths.name, site, "", "not started", "" if site else "no site is declared")
-        report = platform_named(recorded).inspect(paths.home)
+        report = platform_at(recorded_placement(paths) or Placement(recorded)).inspect(paths.home)
         state = _state(paths, report, read_desired_state(paths))
         message = "" if state in ("running", "stopped") else report.down_reason()
         return NamespaceRow(paths.name, site, recorded, state, message or _keeper_message(report))

@@ -1,9 +1,9 @@
 """Which namespace and which platform a command works on.
 
-The platform, first match wins: the flag; what the namespace has recorded; ``SKUPPER_PLATFORM``; ``linux``. A flag other than
-the recorded one is refused, because a site does not change platform by accident; the variable, which is set for a whole
-session, gives way to the record. A wrong value is an error wherever it stands (the reference takes a wrong value of the
-variable for Kubernetes: reference-engine 0.1).
+A site does not change platform by accident: a flag other than the recorded platform is refused and names ``system migrate``,
+and the variable, which is set for a whole session, gives way to the record. A wrong value is an error wherever it stands (the
+reference takes a wrong value of the variable for Kubernetes: reference-engine 0.1). What a first start takes when nobody says
+anything is found out in ``placement``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from skupper_local.namespace.paths import NamespacePaths
 from skupper_local.operations.errors import PlatformMismatchError
 
-DEFAULT_PLATFORM = "linux"
+VARIABLE = "SKUPPER_PLATFORM"
 
 
 @dataclass(frozen=True)
@@ -47,29 +47,34 @@ def find_target(
     """
     environ = os.environ if environ is None else environ
     paths = NamespacePaths.of(namespace or environ.get("SKUPPER_NAMESPACE", ""), data_home)
-    _require_supported(platform)
+    require_platform_name(platform)
     return Target(paths, platform, command)
 
 
 def platform_of(target: Target, environ: Mapping[str, str] | None = None) -> str:
-    """The name of the platform the namespace is on, or will be. Raises PlatformMismatchError, PlatformNotSupportedError."""
+    """The platform the namespace is on, or will be; empty while that is left to the first start.
+
+    Raises PlatformMismatchError and PlatformNotSupportedError.
+    """
     from skupper_local.namespace.records import read_platform
 
     environ = os.environ if environ is None else environ
     recorded = read_platform(target.paths)
     if recorded and target.platform and recorded != target.platform:
+        flag = "" if target.namespace == "default" else f" -n {target.namespace}"
         raise PlatformMismatchError(
             f"Namespace {target.namespace} is on platform {recorded}, not {target.platform}",
-            why="a started site keeps its platform",
-            next_step=f"leave -p away, or remove the site first: skupper-local system teardown -n {target.namespace}",
+            why="a started site keeps its platform until it is moved",
+            next_step=f"leave -p away, or move the site: skupper-local system migrate --to {target.platform}{flag}",
         )
-    chosen = recorded or target.platform or environ.get("SKUPPER_PLATFORM", "") or DEFAULT_PLATFORM
-    _require_supported(chosen)
+    chosen = recorded or target.platform or environ.get(VARIABLE, "")
+    require_platform_name(chosen)
     return chosen
 
 
-def _require_supported(platform: str) -> None:
-    if platform and platform != DEFAULT_PLATFORM:
-        from skupper_local.platforms.face import platform_named
+def require_platform_name(platform: str) -> None:
+    """Raise PlatformNotSupportedError for a name that is not a platform's; empty is none at all."""
+    if platform:
+        from skupper_local.platforms.face import require_platform
 
-        platform_named(platform)
+        require_platform(platform)

@@ -24,6 +24,7 @@ class Machine:
 
     directory: Path
     router: str = "embedded"
+    platform: str = "linux"
 
     @property
     def data_home(self) -> Path:
@@ -36,7 +37,13 @@ class Machine:
         kept = {
             name: value for name, value in os.environ.items() if not name.startswith(("SKUPPER_", "XDG_"))
         }
-        return {**kept, "XDG_DATA_HOME": str(self.directory), "SKUPPER_ROUTER": self.router, "NO_COLOR": "1"}
+        return {
+            **kept,
+            "XDG_DATA_HOME": str(self.directory),
+            "SKUPPER_PLATFORM": self.platform,
+            "SKUPPER_ROUTER": self.router,
+            "NO_COLOR": "1",
+        }
 
     def launch(self, *words: str, stdin: int = subprocess.DEVNULL) -> subprocess.Popen[str]:
         """Start a command line and do not wait."""

@@ -17,6 +17,7 @@ from skupper_local.operations.declarations import read_declarations
 from skupper_local.operations.errors import PortInUseError
 from skupper_local.operations.ports import require_free, sockets_of
 from skupper_local.operations.preparation import Prepared, choose, install, prepare, read_configuration
+from skupper_local.operations.router_choice import choose_local_router
 from skupper_local.operations.target import Target
 from skupper_local.site.state import SiteState, assemble
 from tests.rig.ports import free_port
@@ -38,7 +39,8 @@ def declared(target: Target) -> SiteState:
 def made(target: Target, *, router: str = "") -> Prepared:
     with lock_namespace(target.paths, command="test") as held:
         state = declared(target)
-        prepared = prepare(target.paths, state, choose(held, state, router=router), platform="linux")
+        chosen = choose_local_router(target.paths, read_choices(target.paths), router)
+        prepared = prepare(target.paths, state, choose(held, state, chosen), platform="linux")
         install(held, prepared, platform="linux", desired=DesiredState.RUNNING)
     return prepared
 

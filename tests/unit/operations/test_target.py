@@ -37,8 +37,8 @@ def test_a_wrong_namespace_is_an_error_also_in_the_environment(
         find_target(environ=environ, data_home=tmp_path)
 
 
-def test_without_flag_record_or_variable_the_platform_is_linux(tmp_path: Path) -> None:
-    assert platform_of(target(tmp_path), {}) == "linux"
+def test_without_flag_record_or_variable_the_platform_is_left_to_the_first_start(tmp_path: Path) -> None:
+    assert platform_of(target(tmp_path), {}) == ""
 
 
 def test_the_record_counts_before_the_variable(tmp_path: Path) -> None:
@@ -50,11 +50,15 @@ def test_a_flag_other_than_the_record_is_refused(tmp_path: Path) -> None:
         platform_of(target(tmp_path, flag="linux", recorded="podman"), {})
 
 
-@pytest.mark.parametrize("variable", ["podman", "docker", "kubernetes", "LINUX"])
+@pytest.mark.parametrize("variable", ["kubernetes", "LINUX", "../linux"])
 def test_a_platform_that_cannot_be_used_is_an_error_wherever_it_stands(tmp_path: Path, variable: str) -> None:
     with pytest.raises(PlatformNotSupportedError):
         platform_of(target(tmp_path), {"SKUPPER_PLATFORM": variable})
     with pytest.raises(PlatformNotSupportedError):
         find_target(platform=variable, environ={}, data_home=tmp_path)
-    with pytest.raises(PlatformNotSupportedError):
-        platform_of(target(tmp_path, recorded="podman"), {})
+
+
+def test_the_way_to_another_platform_is_named(tmp_path: Path) -> None:
+    with pytest.raises(PlatformMismatchError) as caught:
+        platform_of(target(tmp_path, flag="docker", recorded="podman"), {})
+    assert "system migrate --to docker -n west" in caught.value.next_step

@@ -1,0 +1,239 @@
+"""What a request wants of a site's router, worked out before anything is touched.
+
+:func:`prepare_change` looks at what is there, chooses where the site runs and with which router, pulls the image if that has to
+be, and derives everything that will be written. :func:`require_ready` asks what can still stand in the way: a program that
+vanished, a port that somebody holds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from skupper_local.entities import Entity
+from skupper_local.namespace.lock import HeldLock
+from skupper_local.namespace.paths import NamespacePaths
+from skupper_local.namespace.records import Choices, read_choices
+from skupper_local.operations.declarations import read_declarations
+from skupper_local.operations.errors import NoSiteError
+from skupper_local.operations.image import choose_policy
+from skupper_local.operations.placement import LINUX, Place, choose_place, recorded_placement
+from skupper_local.operations.ports import require_free, sockets_of
+from skupper_local.operations.preparation import Prepared, choose, prepare, read_configuration
+from skupper_local.operations.router_change import Former, Wanted
+from skupper_local.operations.router_choice import (
+    RouterChoice,
+    choose_local_router,
+    recorded_router,
+    refuse_foreign_wishes,
+    router_of_image,
+    wanted_image,
+)
+from skupper_local.operations.target import Target
+from skupper_local.platforms.container import ContainerSpec, container_name
+from skupper_local.platforms.engine import ContainerFacts, Engine, Progress, PullProgress, engine_of
+from skupper_local.platforms.face import Placement, RouterReport, RouterSpec, platform_at
+from skupper_local.platforms.linux.program import EMBEDDED, require_program
+from skupper_local.site.state import SiteState, assemble
+
+_NOTHING_RUNS = RouterReport(running=False, kept=False)
+
+
+def _quiet(_: PullProgress) -> None:
+    """Nobody wants to see how far a pull is."""
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the flags of a request ask for; empty: what is recorded, or what is usual.
+
+    ``systemd`` is None where nobody said who shall keep the router.
+    """
+
+    router: str = ""
+    image: str = ""
+    pull: str = ""
+    systemd: bool | None = None
+    progress: Progress = _quiet
+
+
+NO_WISHES = Wishes()
+
+
+@dataclass(frozen=True)
+class PlannedChange:
+    """What is there, what shall be there, and what the user should read.
+
+    ``another_router`` says that the router that runs is not the one that shall run, whatever its configuration.
+    """
+
+    former: Former
+    wanted: Wanted
+    place: Place
+    another_router: bool
+    warnings: tuple[str, ...]
+
+
+def prepare_change(
+    held: HeldLock, target: Target, wishes: Wishes = NO_WISHES, *, to: str = ""
+) -> PlannedChange:
+    """Work out a change to the declarations of this moment; ``to`` moves the site to another platform."""
+    paths = held.paths
+    policy = choose_policy(wishes.pull, os.environ)
+    former = look(paths)
+    before = read_choices(paths)
+    state, warnings = _declared(held)
+    place = choose_place(
+        target,
+        before,
+        systemd=wishes.systemd,
+        running=former.report.running,
+        pull=policy,
+        image=wishes.image,
+        to=to,
+    )
+    placement = place.placement
+    refuse_foreign_wishes(placement.platform, router=wishes.router, image=wishes.image, pull=wishes.pull)
+    with _engine_at(placement) as engine:
+        router = _router(paths, before, wishes, policy, engine)
+        held_ports = {socket.port for socket in sockets_of(running_configuration(paths, former))}
+        choices = choose(held, state, router, held_ports=held_ports)
+        choices = replace(
+            choices, keeper=placement.keeper, keeper_asked=place.asked, endpoint=placement.endpoint
+        )
+        prepared = prepare(paths, state, choices, platform=placement.platform)
+        container = _container(paths, prepared, placement, engine)
+        there = engine.container(container_name(paths.name)) if engine else None
+    platform = platform_at(placement)
+    wanted = Wanted(placement, platform, prepared, router_spec(paths, prepared, placement, container))
+    another = former.placement not in (None, placement) or _is_another(before, router, wishes, there)
+    return PlannedChange(former, wanted, place, another, warnings)
+
+
+def look(paths: NamespacePaths) -> Former:
+    """What is there. Raises the errors of an engine that does not answer."""
+    placement = recorded_placement(paths)
+    if placement is None:  # a start that was undone may have left a supervisor
+        platform = platform_at(Placement(LINUX))
+        return Former(platform, platform.inspect(paths.home), None)
+    platform = platform_at(placement)
+    return Former(platform, platform.inspect(paths.home), placement, _former_spec(paths, placement))
+
+
+def running_configuration(paths: NamespacePaths, former: Former) -> tuple[Entity, ...]:
+    """The configuration of the running router; a router that ended holds no port."""
+    return read_configuration(paths) if former.report.running else ()
+
+
+def router_spec(
+    paths: NamespacePaths, prepared: Prepared, placement: Placement, container: ContainerSpec | None
+) -> RouterSpec:
+    """What the platform is told to run."""
+    label = prepared.configuration_digest
+    if container:
+        label = hashlib.sha256(f"{label} {container.digest}".encode()).hexdigest()
+    return RouterSpec(
+        paths.name,
+        paths.home,
+        paths.router_config,
+        prepared.model.facts.site_id,
+        prepared.program,
+        label,
+        placement.platform,
+        placement.endpoint,
+        container,
+    )
+
+
+def require_ready(paths: NamespacePaths, change: PlannedChange) -> None:
+    """Raise what can be known to stand in the way before anything is touched."""
+    wanted = change.wanted
+    if wanted.spec.container is None:
+        require_program(wanted.prepared.program)
+    require_free(wanted.prepared.configuration, running_configuration(paths, change.former))
+
+
+def no_site(paths: NamespacePaths) -> NoSiteError:
+    """The error for a namespace without a site."""
+    flag = "" if paths.name == "default" else f" -n {paths.name}"
+    return NoSiteError(
+        f"Namespace {paths.name} has no site",
+        why=f"no Site is declared in {paths.input_resources}",
+        next_step=f"skupper-local site create NAME{flag}",
+    )
+
+
+# Parts.
+
+
+def _declared(held: HeldLock) -> tuple[SiteState, tuple[str, ...]]:
+    """The declared site, and what the user should read about the declarations."""
+    paths = held.paths
+    declarations = read_declarations(paths.input_resources)
+    resources = declarations.require()
+    if not declarations.of_kind("Site"):
+        raise no_site(paths)
+    assembled = assemble(resources, namespace=paths.name)
+    warnings = [*declarations.warnings, *(str(warning) for warning in assembled.warnings)]
+    tightened = held.tighten_permissions()
+    if tightened:
+        others = f" and {len(tightened) - 1} more" if len(tightened) > 1 else ""
+        warnings.append(f"{tightened[0]}{others} could be read by others, and can no longer")
+    return assembled.require(), tuple(warnings)
+
+
+@contextmanager
+def _engine_at(placement: Placement) -> Iterator[Engine | None]:
+    if placement.platform == LINUX:
+        yield None
+        return
+    engine = engine_of(placement.platform, placement.endpoint, os.environ)
+    try:
+        yield engine
+    finally:
+        engine.close()
+
+
+def _router(
+    paths: NamespacePaths, before: Choices, wishes: Wishes, policy: str, engine: Engine | None
+) -> RouterChoice:
+    if engine is None:
+        return choose_local_router(paths, before, wishes.router)
+    from skupper_local.platforms.container_platform import provide_image
+
+    image = wanted_image(paths, before, wishes.image)
+    return router_of_image(image, provide_image(engine, image, policy, wishes.progress))
+
+
+def _container(
+    paths: NamespacePaths, prepared: Prepared, placement: Placement, engine: Engine | None
+) -> ContainerSpec | None:
+    if engine is None:
+        return None
+    from skupper_local.operations.router_container import container_of
+
+    return container_of(paths, prepared, placement, engine.facts())
+
+
+def _is_another(before: Choices, router: RouterChoice, wishes: Wishes, there: ContainerFacts | None) -> bool:
+    """Whether a router that runs is another one than the one to run: asked for, or its image holds something else by now."""
+    if there is None:
+        return bool(wishes.router) and recorded_router(before).name != router.name
+    return recorded_router(before).name != router.name or there.image_id != router.image_id
+
+
+def _former_spec(paths: NamespacePaths, placement: Placement) -> RouterSpec | None:
+    """What was started, as far as it can be told from the choices."""
+    choices = read_choices(paths)
+    if placement.platform != LINUX:
+        return None
+    return RouterSpec(
+        paths.name,
+        paths.home,
+        paths.router_config,
+        choices.site_id,
+        recorded_router(choices).program or EMBEDDED,
+    )

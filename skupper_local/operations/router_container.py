@@ -1,0 +1,34 @@
+"""The container a site's router runs in: from what the site declares and what the engine is, to one specification.
+
+The files are this user's, so the router runs as this user (see ``platforms.container.router_container``).
+"""
+
+from __future__ import annotations
+
+import os
+
+from skupper_local.namespace.paths import NamespacePaths
+from skupper_local.operations.preparation import Prepared
+from skupper_local.platforms.container import ContainerSpec, router_container
+from skupper_local.platforms.engine import EngineFacts
+from skupper_local.platforms.face import OWN, Placement
+
+LOCAL_PORT = "skupper-local/normal"
+
+
+def container_of(
+    paths: NamespacePaths, prepared: Prepared, placement: Placement, facts: EngineFacts
+) -> ContainerSpec:
+    """The specification of the router's container."""
+    return router_container(
+        namespace=paths.name,
+        home=paths.home,
+        site_id=prepared.model.facts.site_id,
+        image=prepared.router.image,
+        platform=placement.platform,
+        uid=os.geteuid(),
+        gid=os.getegid(),
+        rootless=facts.rootless,
+        management_port=prepared.choices.ports[LOCAL_PORT],
+        kept_by_engine=placement.keeper == OWN,
+    )
