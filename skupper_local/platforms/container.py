@@ -45,6 +45,11 @@ def container_name(namespace: str) -> str:
     return f"{namespace}-skupper-router"
 
 
+def own_network(namespace: str) -> str:
+    """The name of the engine network that is made for a namespace whose router can be on no other."""
+    return f"{namespace}-skupper"
+
+
 @dataclass(frozen=True)
 class Mount:
     """A directory of the host, relabelled for SELinux as shared (``z``)."""
@@ -77,7 +82,9 @@ class HealthCheck:
 class ContainerSpec:
     """Everything an engine has to know to make the container.
 
-    ``network`` is ``host`` or the name of an engine network; ``ports`` are published on the latter only. ``cpus`` is a number
+    ``network`` is ``host`` or the name of an engine network; ``ports`` are published on the latter only, and ``aliases`` are
+    further names of the container there. ``own_network`` says that the network is made for this container and removed with the
+    site. ``cpus`` is a number
     of processors (0: no limit), ``memory`` a number of bytes (0: no limit). ``restart`` is the engine's policy: ``no`` when
     somebody else owns the router's life. Every capability but ``capabilities`` is dropped.
     """
@@ -89,6 +96,8 @@ class ContainerSpec:
     mounts: tuple[Mount, ...] = ()
     network: str = HOST_NETWORK
     ports: tuple[PublishedPort, ...] = ()
+    aliases: tuple[str, ...] = ()
+    own_network: bool = False
     extra_hosts: Mapping[str, str] = field(default_factory=dict)
     user: str = ""
     userns: str = ""
@@ -120,6 +129,7 @@ def container_from_json(values: Mapping[str, Any]) -> ContainerSpec:
             "mounts": tuple(Mount(**item) for item in values.get("mounts", ())),
             "ports": tuple(PublishedPort(**item) for item in values.get("ports", ())),
             "health": HealthCheck(**{**health, "command": tuple(health["command"])}) if health else None,
+            "aliases": tuple(values.get("aliases", ())),
             "tmpfs": tuple(values.get("tmpfs", ())),
             "capabilities": tuple(values.get("capabilities", ())),
         }
@@ -139,6 +149,7 @@ def router_container(
     management_port: int,
     network: str = HOST_NETWORK,
     ports: tuple[PublishedPort, ...] = (),
+    aliases: tuple[str, ...] = (),
     extra_hosts: Mapping[str, str] | None = None,
     cpus: float = 0.0,
     memory: int = 0,
@@ -173,6 +184,8 @@ def router_container(
         ),
         network=network,
         ports=ports if network != HOST_NETWORK else (),
+        aliases=aliases if network != HOST_NETWORK else (),
+        own_network=network == own_network(namespace),
         extra_hosts=dict(extra_hosts or {}),
         user="0:0" if rootless and platform == "docker" else owner,
         userns="keep-id" if rootless and platform == "podman" else "",

@@ -27,6 +27,7 @@ from skupper_local.platforms.container import (
     STOP_SECONDS,
     ContainerSpec,
     container_name,
+    own_network,
 )
 from skupper_local.platforms.engine import (
     ContainerFacts,
@@ -47,6 +48,8 @@ PULL_POLICIES = (PULL_MISSING, PULL_ALWAYS, PULL_NEVER)
 
 _RESTART_SECONDS = 5.0
 """An engine that restarts a container does it within this time; one that is down for longer stays down."""
+
+_OWN_NETWORK_LABELS = {LABEL_APPLICATION: APPLICATION}
 
 _SIGNALLED = 128
 _LAST_WORDS = 5
@@ -102,6 +105,8 @@ class ContainerPlatform:
         self._create_and_start(wanted)
 
     def _create_and_start(self, wanted: ContainerSpec) -> None:
+        if wanted.own_network:
+            self.engine.make_network(wanted.network, _OWN_NETWORK_LABELS)
         self.engine.create(wanted)
         try:
             self.engine.start(wanted.name)
@@ -128,10 +133,10 @@ class ContainerPlatform:
 
     def remove(self, home: Path) -> bool:
         found = self._own(home)
-        if found is None:
-            return False
-        self._end(found)
-        return True
+        if found is not None:
+            self._end(found)
+        made = self.engine.remove_network(own_network(home.name), _OWN_NETWORK_LABELS)
+        return made or found is not None
 
     def inspect(self, home: Path) -> RouterReport:
         found = self._own(home)

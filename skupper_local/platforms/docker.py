@@ -30,6 +30,8 @@ class DockerEngine(RequestsEngine):
 
     name = "docker"
     networks_path: ClassVar[str] = "/networks"
+    network_path: ClassVar[str] = "/networks/{}"
+    network_options: ClassVar[Mapping[str, Any]] = {"CheckDuplicate": True}
     stop_parameter: ClassVar[str] = "t"
     remove_parameters: ClassVar[Mapping[str, str]] = {}
 
@@ -163,6 +165,9 @@ class DockerEngine(RequestsEngine):
                 )
             host["PortBindings"] = bindings
             body["ExposedPorts"] = {name: {} for name in bindings}
+        if spec.aliases:
+            endpoint = {"Aliases": list(spec.aliases)}
+            body["NetworkingConfig"] = {"EndpointsConfig": {spec.network: endpoint}}
         if spec.health:
             body["Healthcheck"] = {
                 "Test": ["CMD", *spec.health.command],

@@ -107,9 +107,9 @@ class ImageFacts:
 
 @dataclass(frozen=True)
 class ContainerFacts:
-    """A container, ours or not. ``addresses`` are its own, by network; ``published`` its container ports as ``host, port`` on
-    the machine; ``mounted`` is what of the machine stands at which path of the container; ``since`` and ``ended`` are seconds
-    since the epoch (0: never); ``pid`` is the machine's number (0: none)."""
+    """A container, ours or not. ``addresses`` are its own, by network (``host``: the machine, 127.0.0.1); ``published``
+    its container ports as ``host, port`` on the machine; ``mounted`` is what of the machine stands at which path of the
+    container; ``since`` and ``ended`` are seconds since the epoch (0: never); ``pid`` is the machine's number (0: none)."""
 
     id: str
     name: str
@@ -186,6 +186,12 @@ class Engine(Protocol):
 
     def networks(self) -> tuple[str, ...]:
         """The names of its networks, by name."""
+
+    def make_network(self, name: str, labels: Mapping[str, str]) -> None:
+        """Make a bridge network; one of that name that is there already is left as it is."""
+
+    def remove_network(self, name: str, labels: Mapping[str, str]) -> bool:
+        """Remove the network of that name if it bears these labels; False when there is none such."""
 
     def log(self, name: str, count: int) -> list[str]:
         """The last lines a container wrote; all when negative."""

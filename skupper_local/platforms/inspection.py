@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from skupper_local.platforms.container import HOST_NETWORK
 from skupper_local.platforms.engine import ContainerFacts, ImageFacts
 
 _FRAME_HEADER = 8
@@ -44,11 +45,7 @@ def container_facts(answer: Mapping[str, Any]) -> ContainerFacts:
         health=_text(health.get("Status")),
         restart_policy=_text(_mapping(host.get("RestartPolicy")).get("Name")) or "no",
         labels={str(key): _text(value) for key, value in _mapping(configuration.get("Labels")).items()},
-        addresses={
-            str(name): _text(_mapping(item).get("IPAddress"))
-            for name, item in _mapping(network.get("Networks")).items()
-            if _text(_mapping(item).get("IPAddress"))
-        },
+        addresses=_addresses(_mapping(network.get("Networks")), _text(host.get("NetworkMode"))),
         published=_published(_mapping(network.get("Ports"))),
         mounted={
             _text(_mapping(item).get("Destination")): _text(_mapping(item).get("Source"))
@@ -110,6 +107,13 @@ def _frames(chunks: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
                 break
             yield buffer[0], buffer[_FRAME_HEADER : _FRAME_HEADER + length]
             buffer = buffer[_FRAME_HEADER + length :]
+
+
+def _addresses(networks: Mapping[str, Any], mode: str) -> dict[str, str]:
+    if mode == HOST_NETWORK:
+        return {HOST_NETWORK: "127.0.0.1"}
+    found = {str(name): _text(_mapping(item).get("IPAddress")) for name, item in networks.items()}
+    return {name: address for name, address in found.items() if address}
 
 
 def _published(ports: Mapping[str, Any]) -> dict[int, tuple[tuple[str, int], ...]]:

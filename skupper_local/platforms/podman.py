@@ -30,6 +30,8 @@ class PodmanEngine(RequestsEngine):
 
     name = "podman"
     networks_path: ClassVar[str] = "/networks/json"
+    network_path: ClassVar[str] = "/networks/{}/json"
+    network_options: ClassVar[Mapping[str, Any]] = {"driver": "bridge", "dns_enabled": True}
     stop_parameter: ClassVar[str] = "timeout"
     remove_parameters: ClassVar[Mapping[str, str]] = {"timeout": "0"}
 
@@ -156,7 +158,7 @@ class PodmanEngine(RequestsEngine):
         if spec.userns:
             body["userns"] = {"nsmode": spec.userns}
         if not on_host:
-            body["networks"] = {spec.network: {}}
+            body["networks"] = {spec.network: {"aliases": list(spec.aliases)} if spec.aliases else {}}
             body["portmappings"] = [
                 {"host_ip": item.host, "host_port": item.port, "container_port": item.port, "protocol": "tcp"}
                 for item in spec.ports

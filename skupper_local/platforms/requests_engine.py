@@ -52,6 +52,9 @@ class RequestsEngine:
 
     name: str
     networks_path: ClassVar[str]
+    network_path: ClassVar[str]
+    network_creation_path: ClassVar[str] = "/networks/create"
+    network_options: ClassVar[Mapping[str, Any]] = {}
     stop_parameter: ClassVar[str]
     remove_parameters: ClassVar[Mapping[str, str]]
 
@@ -261,6 +264,32 @@ class RequestsEngine:
     def networks(self) -> tuple[str, ...]:
         listed = self.answer(self.ask("The networks could not be listed", "GET", self.networks_path)) or ()
         return tuple(sorted(str(item.get("name") or item.get("Name")) for item in listed))
+
+    def make_network(self, name: str, labels: Mapping[str, str]) -> None:
+        if name in self.networks():
+            return
+        self.ask(
+            f"Network {name} could not be made",
+            "POST",
+            self.network_creation_path,
+            data=json.dumps({"name": name, "labels": dict(labels), **self.network_options}),
+            headers={"Content-Type": "application/json"},
+        )
+
+    def remove_network(self, name: str, labels: Mapping[str, str]) -> bool:
+        response = self.ask(
+            f"Network {name} could not be looked up", "GET", self.network_path.format(name), expected=(404,)
+        )
+        if response.status_code == 404:
+            return False
+        found = self.answer(response)
+        present = found.get("labels") or found.get("Labels") or {}
+        if not labels.items() <= present.items():
+            return False
+        response = self.ask(
+            f"Network {name} could not be removed", "DELETE", f"/networks/{name}", expected=(404,)
+        )
+        return response.status_code != 404
 
     def log(self, name: str, count: int) -> list[str]:
         response = self.ask(
