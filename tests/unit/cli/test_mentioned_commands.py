@@ -12,7 +12,12 @@ from skupper_local.cli.main import cli
 
 PACKAGE = Path(__file__).resolve().parents[3] / "skupper_local"
 # First words of commands that exist, here or in the reference; anything else after the name is prose.
-_NOUNS = "site|token|link|listener|connector|service|certificate|system|debug|version|manifest|completion|namespace|network|demo"
+_NOUNS = "|".join(
+    (
+        "site|token|link|listener|connector|service|certificate|system",
+        "debug|version|manifest|completion|namespace|network|demo",
+    )
+)
 _MENTION = re.compile(rf"skupper-local ((?:{_NOUNS})(?: [-a-z]+)?)")
 
 
