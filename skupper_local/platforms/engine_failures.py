@@ -56,7 +56,7 @@ def connection_failure(
     if any(_is_timeout(cause) for cause in causes):
         return EngineUnreachableError(
             f"{title(platform)} at {endpoint} does not answer",
-            why=f"it accepts connections and said nothing for {seconds:g} s",
+            why=f"it accepted the connection and said nothing for {seconds:g} s",
             next_step=f"{_restart(platform, endpoint)}; {CHECK}",
         )
     if any(_is_disconnection(cause) for cause in causes):
@@ -65,9 +65,10 @@ def connection_failure(
             why="its service ended or was restarted in the middle of a request",
             next_step=f"repeat the command; {CHECK}",
         )
+    greeting = next((f": {cause}" for cause in causes if type(cause).__name__ == "BadStatusLine"), "")
     return EngineRefusedError(
         f"What listens at {endpoint} is not {title(platform)}",
-        why=f"its answer is not one of a container engine ({shortened(str(causes[-1]) or type(causes[-1]).__name__)})",
+        why=f"its answer is not one of a container engine{shortened(greeting)}",
         next_step=f"name the engine's socket in CONTAINER_ENDPOINT; {CHECK}",
     )
 
@@ -167,14 +168,13 @@ def _control(endpoint: str) -> str:
 
 
 def _how_to_start(platform: str, endpoint: str) -> str:
-    program = "podman system service --time=0 &" if platform == "podman" else "dockerd &"
     unit = "podman.socket" if platform == "podman" else "docker"
     if systemd_is_running():
         start = f"{_control(endpoint)} enable --now {unit}"
     elif platform == "podman":
         start = f"podman system service --time=0 {endpoint} &"
     else:
-        start = program
+        start = "dockerd &" if os.geteuid() == 0 else "sudo dockerd &"
     return (
         f"start it: {start} (or install {title(platform)}, or name its socket in CONTAINER_ENDPOINT); {CHECK}"
     )

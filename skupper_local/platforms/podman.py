@@ -37,9 +37,11 @@ class PodmanEngine(RequestsEngine):
 
     def __init__(self, endpoint: str = "", environment: Mapping[str, str] | None = None) -> None:
         super().__init__(endpoint, environment or {})
-        from podman import PodmanClient
+        from podman.api.client import (
+            APIClient,
+        )  # PodmanClient reads files of connections that are none of our business
 
-        self._client = PodmanClient(base_url=self.endpoint, timeout=ANSWER_SECONDS)
+        self._client = APIClient(base_url=self.endpoint, timeout=ANSWER_SECONDS)
         try:
             self._version = self._checked_version()
         except BaseException:
@@ -48,7 +50,11 @@ class PodmanEngine(RequestsEngine):
 
     def _checked_version(self) -> Mapping[str, Any]:
         response = self.ask(
-            f"Podman at {self.endpoint} does not tell its version", "GET", "/version", compatible=True
+            f"Podman at {self.endpoint} does not tell its version",
+            "GET",
+            "/version",
+            expected=(404,),
+            compatible=True,
         )
         version = self.answer(response)
         components = version.get("Components") if isinstance(version, dict) else None
@@ -84,7 +90,7 @@ class PodmanEngine(RequestsEngine):
         stream: bool = False,
         compatible: bool = False,
     ) -> Response:
-        verb = getattr(self._client.api, method.lower())
+        verb = getattr(self._client, method.lower())
         body = {} if method in ("GET", "DELETE") else {"data": data}
         response: Response = verb(
             path,
@@ -198,4 +204,4 @@ class PodmanEngine(RequestsEngine):
         return tuple(names)
 
     def close(self) -> None:
-        self._client.api.close()
+        self._client.close()

@@ -20,10 +20,11 @@ _LARGEST_MEMBER_COUNT = 10_000
 
 
 class PullStream:
-    """Reads the stream of a pull; ``failure`` has the engine's words when it failed."""
+    """Reads the stream of a pull; ``failure`` has the engine's words when it failed, ``begun`` tells that there were any."""
 
     def __init__(self, progress: Progress) -> None:
         self.failure = ""
+        self.begun = False
         self._progress = progress
         self._done: dict[str, int] = {}
         self._total: dict[str, int] = {}
@@ -36,6 +37,7 @@ class PullStream:
             return
         if not isinstance(item, dict):
             return
+        self.begun = True
         detail = item.get("errorDetail")
         words = item.get("error") or (detail.get("message") if isinstance(detail, dict) else "")
         if words:
@@ -182,6 +184,15 @@ def pull_failure(
                 next_step=f"{cause.next_step.format(**facts)}; {CHECK}",
             )
     return ImagePullError(what, why=words, next_step=f"repeat; look at the engine's own log; {CHECK}")
+
+
+def stalled_pull(reference: str, registry: str, why: str) -> ImagePullError:
+    """The error for a pull that began and did not go on."""
+    return ImagePullError(
+        f"Image {reference} could not be pulled",
+        why=f"it began and came to a halt: {why}",
+        next_step=f"check the network and {registry}, then repeat; nothing half is left; {CHECK}",
+    )
 
 
 def _count(value: object) -> int:

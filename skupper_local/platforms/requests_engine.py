@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -20,6 +20,7 @@ from skupper_local.platforms.engine import (
     ContainerFacts,
     ContainerLimitsError,
     EngineFacts,
+    EngineUnreachableError,
     ImageArchiveError,
     ImageFacts,
     Progress,
@@ -33,7 +34,7 @@ from skupper_local.platforms.engine_failures import (
     title,
 )
 from skupper_local.platforms.inspection import container_facts, image_facts, log_lines
-from skupper_local.platforms.pulling import PullStream, archive_problem, pull_failure
+from skupper_local.platforms.pulling import PullStream, archive_problem, pull_failure, stalled_pull
 from skupper_local.platforms.registry import Login, registry_of, stored_login
 
 if TYPE_CHECKING:
@@ -144,12 +145,17 @@ class RequestsEngine:
         registry = registry_of(reference)
         login = stored_login(reference, self.environment)
         stream = PullStream(progress)
-        with self.translating(STILL_SECONDS), self.request_pull(reference, login) as response:
-            if response.status_code >= 400:
-                stream.failure = error_words(response.text)
-            else:
-                for line in response.iter_lines():
-                    stream.read(line)
+        try:
+            with self.translating(STILL_SECONDS), closing(self.request_pull(reference, login)) as response:
+                if response.status_code >= 400:
+                    stream.failure = error_words(response.text)
+                else:
+                    for line in response.iter_lines():
+                        stream.read(line)
+        except EngineUnreachableError as error:
+            if not stream.begun:
+                raise
+            raise stalled_pull(reference, registry, error.why) from error
         image = None if stream.failure else self.image(reference)
         if image is None:
             raise pull_failure(
@@ -175,7 +181,7 @@ class RequestsEngine:
                 timeout=STILL_SECONDS,
                 stream=True,
             )
-            with response:
+            with closing(response):
                 words = error_words(response.text) if response.status_code >= 400 else ""
                 lines = [] if words else list(response.iter_lines())
         try:
@@ -310,7 +316,7 @@ class RequestsEngine:
             timeout=(ANSWER_SECONDS, None),
             stream=True,
         )
-        with response, self.translating():
+        with closing(response), self.translating():
             yield from log_lines(response.iter_content(None))
 
 
