@@ -74,6 +74,40 @@ def print_reloaded(outcome: Outcome, target: Target) -> None:
         talk(f"next: {start_step(target)}")
 
 
+def print_upgraded(outcome: Outcome, target: Target) -> None:
+    """Which router runs now."""
+    from skupper_local.operations.lifecycle import Deed
+
+    _warn(outcome)
+    words = {
+        Deed.STARTED: "has been started",
+        Deed.REPAIRED: "has been put right and runs",
+        Deed.RESTARTED: "has been upgraded",
+        Deed.UNTOUCHED: "is up to date: nothing had to be done",
+        Deed.LEFT_STOPPED: "is stopped and stays so; its next start takes the new router",
+    }
+    say(f'Site "{outcome.site}" {words[outcome.deed]}')
+    _describe(outcome)
+    if outcome.deed is Deed.LEFT_STOPPED:
+        talk(f"next: {start_step(target)}")
+
+
+def print_migrated(outcome: Outcome, target: Target) -> None:
+    """Where the site runs now."""
+    from skupper_local.operations.lifecycle import Deed
+
+    _warn(outcome)
+    words = {
+        Deed.MOVED: f"has been moved to platform {outcome.platform} and runs",
+        Deed.UNTOUCHED: f"is on platform {outcome.platform} already",
+        Deed.LEFT_STOPPED: f"has been moved to platform {outcome.platform} and is stopped, as it was",
+    }
+    say(f'Site "{outcome.site}" {words[outcome.deed]}')
+    _describe(outcome)
+    if outcome.deed is Deed.LEFT_STOPPED:
+        talk(f"next: {start_step(target)}")
+
+
 def print_stopped(outcome: Outcome, target: Target) -> None:
     """That it is down and nothing is lost."""
     from skupper_local.operations.lifecycle import Deed
@@ -209,8 +243,12 @@ def _system_document(view: SystemView) -> dict[str, Any]:
 
 
 def _describe(outcome: Outcome) -> None:
-    say(f"Platform: {outcome.platform}")
-    say(f"Router: {outcome.program} (ready after {outcome.seconds:.1f} s)")
+    place = outcome.place
+    say(f"Platform: {outcome.platform}{f' ({place.platform_reason})' if place else ''}")
+    if place:
+        say(f"Kept running by: {place.keeper_reason}")
+    ready = f" (ready after {outcome.seconds:.1f} s)" if outcome.seconds else ""
+    say(f"{'Router' if outcome.platform == 'linux' else 'Image'}: {outcome.program}{ready}")
     if outcome.links:
         say(f"Static links have been defined at: {outcome.links}")
     say(f"Definition is available at: {outcome.home}")

@@ -7,6 +7,7 @@ import sys
 
 import click
 
+from skupper_local.cli import completing
 from skupper_local.cli.commands import LazyGroup, SiteCommand, output_option, target_of
 
 
@@ -29,19 +30,47 @@ def apply(context: click.Context, filename: str) -> None:
     print_applied(apply_text(target, read_source(filename), filename), target)
 
 
-@system.command(cls=SiteCommand)
-@click.option(
-    "--router", default="", metavar="embedded|skrouterd|PATH", help="Change the router program of this site."
+_ROUTER = click.option(
+    "--router",
+    default="",
+    metavar="embedded|skrouterd|PATH",
+    help="Change the router program of this site (platform linux).",
 )
+_IMAGE = click.option(
+    "--image", default="", metavar="REFERENCE", help="Change the router image of this site (podman, docker)."
+)
+_PULL = click.option(
+    "--pull",
+    type=click.Choice(["missing", "always", "never"]),
+    default=None,
+    help="When to pull the image.  [default: $SKUPPER_ROUTER_IMAGE_PULL_POLICY, else missing]",
+)
+_SYSTEMD = click.option(
+    "--with-systemd/--without-systemd",
+    "systemd",
+    default=None,
+    help="Let systemd keep the router running, or do without it.  [default: the recorded way, else systemd where it is"
+    " there]",
+)
+
+
+@system.command(cls=SiteCommand)
+@_ROUTER
+@_IMAGE
+@_PULL
+@_SYSTEMD
 @click.pass_context
-def start(context: click.Context, router: str) -> None:
-    """Start the site and wait until its router answers."""
+def start(context: click.Context, router: str, image: str, pull: str | None, systemd: bool | None) -> None:
+    """Start the site and wait until its router answers; put right what is missing of one that was started."""
+    from skupper_local.cli.pulling import pull_progress
     from skupper_local.cli.running import print_started
     from skupper_local.operations.lifecycle import start as start_site
     from skupper_local.operations.planned_change import Wishes
 
     target = target_of(context)
-    print_started(start_site(target, Wishes(router=router)), target)
+    with pull_progress() as shown:
+        outcome = start_site(target, Wishes(router, image, pull or "", systemd, shown.tell))
+    print_started(outcome, target)
 
 
 @system.command(cls=SiteCommand)
@@ -56,14 +85,65 @@ def stop(context: click.Context) -> None:
 
 
 @system.command(cls=SiteCommand)
+@_PULL
 @click.pass_context
-def reload(context: click.Context) -> None:
+def reload(context: click.Context, pull: str | None) -> None:
     """Bring changed declarations into effect. The router restarts only if its configuration changed."""
+    from skupper_local.cli.pulling import pull_progress
     from skupper_local.cli.running import print_reloaded
     from skupper_local.operations.lifecycle import reload as reload_site
+    from skupper_local.operations.planned_change import Wishes
 
     target = target_of(context)
-    print_reloaded(reload_site(target), target)
+    with pull_progress() as shown:
+        outcome = reload_site(target, Wishes(pull=pull or "", progress=shown.tell))
+    print_reloaded(outcome, target)
+
+
+@system.command(cls=SiteCommand)
+@_IMAGE
+@_ROUTER
+@_PULL
+@click.pass_context
+def upgrade(context: click.Context, image: str, router: str, pull: str | None) -> None:
+    """Move the router to a new image or program; the former one comes back if the new one does not get ready."""
+    from skupper_local.cli.pulling import pull_progress
+    from skupper_local.cli.running import print_upgraded
+    from skupper_local.operations.planned_change import Wishes
+    from skupper_local.operations.upgrade import upgrade as upgrade_site
+
+    target = target_of(context)
+    with pull_progress() as shown:
+        outcome = upgrade_site(target, Wishes(router, image, pull or "", None, shown.tell))
+    print_upgraded(outcome, target)
+
+
+@system.command(cls=SiteCommand)
+@click.option(
+    "--to",
+    required=True,
+    metavar="PLATFORM",
+    shell_complete=completing.platforms,
+    help="Where the site shall run: podman, docker or linux.",
+)
+@_IMAGE
+@_ROUTER
+@_PULL
+@_SYSTEMD
+@click.pass_context
+def migrate(
+    context: click.Context, to: str, image: str, router: str, pull: str | None, systemd: bool | None
+) -> None:
+    """Move the site to another platform. It keeps its id, its CAs, its ports and its links."""
+    from skupper_local.cli.pulling import pull_progress
+    from skupper_local.cli.running import print_migrated
+    from skupper_local.operations.migrate import migrate as migrate_site
+    from skupper_local.operations.planned_change import Wishes
+
+    target = target_of(context)
+    with pull_progress() as shown:
+        outcome = migrate_site(target, to, Wishes(router, image, pull or "", systemd, shown.tell))
+    print_migrated(outcome, target)
 
 
 @system.command(cls=SiteCommand)

@@ -68,6 +68,13 @@ def kind_of_image(image: ImageFacts) -> str:
     return EMBEDDED if image.labels.get(KIND_LABEL) == EMBEDDED else SKROUTERD
 
 
+def repository_of(reference: str) -> str:
+    """An image's name without its tag and digest."""
+    name = reference.partition("@")[0]
+    head, slash, last = name.rpartition("/")
+    return f"{head}{slash}{last.partition(':')[0]}"
+
+
 def _require_reference(reference: str, said_by: str) -> str:
     """An image's name has no blanks and does not begin like an option; the rest is the engine's to judge."""
     if (

@@ -51,6 +51,7 @@ class Deed(Enum):
     LEFT_STOPPED = "left stopped"  # the user stopped it; the files are up to date
     STOPPED = "stopped"
     REMOVED = "removed"
+    MOVED = "moved"  # to another platform
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def start(target: Target, wishes: Wishes = NO_WISHES) -> Outcome:
     A router that runs is left alone, whatever the declarations say by now (``pending`` tells), unless a wish or an upgraded
     image asks for another one; one that has lost its keeper is put right.
     """
-    with _at_work(target) as held:
+    with at_work(target) as held:
         paths = held.paths
         work = prepare_change(held, target, wishes)
         report = work.former.report
@@ -90,9 +91,9 @@ def start(target: Target, wishes: Wishes = NO_WISHES) -> Outcome:
             deed = Deed.RESTARTED
         elif healthy and answers(paths, work.wanted.platform, report):
             write_desired_state(paths, DesiredState.RUNNING)
-            return _outcome(Deed.UNTOUCHED, paths, work, pending=report.label != work.wanted.spec.label)
-        seconds = _put_in_place(held, work)
-        return _outcome(deed, paths, work, seconds=seconds)
+            return outcome_of(Deed.UNTOUCHED, paths, work, pending=report.label != work.wanted.spec.label)
+        seconds = carry_out(held, work)
+        return outcome_of(deed, paths, work, seconds=seconds)
 
 
 def reload(target: Target, wishes: Wishes = NO_WISHES) -> Outcome:
@@ -100,23 +101,23 @@ def reload(target: Target, wishes: Wishes = NO_WISHES) -> Outcome:
 
     A site that never ran is started; one that the user stopped stays so, with its files up to date.
     """
-    with _at_work(target) as held:
+    with at_work(target) as held:
         paths = held.paths
         work = prepare_change(held, target, wishes)
         report = work.former.report
         lines = plan(read_configuration(paths), work.wanted.prepared.configuration).lines()
         if read_desired_state(paths) is DesiredState.STOPPED and not report.present:
             write_files(held, work.wanted)
-            return _outcome(Deed.LEFT_STOPPED, paths, work, plan=lines)
+            return outcome_of(Deed.LEFT_STOPPED, paths, work, plan=lines)
         healthy = report.running and report.kept and not work.another_router
         if healthy and report.label == work.wanted.spec.label:
             write_files(held, work.wanted, desired=DesiredState.RUNNING)
             deed = _refresh(paths, work.wanted)
-            return _outcome(deed, paths, work)
-        seconds = _put_in_place(held, work)
+            return outcome_of(deed, paths, work)
+        seconds = carry_out(held, work)
         running = report.running and report.kept
         deed = Deed.RESTARTED if running else Deed.REPAIRED if report.present else Deed.STARTED
-        return _outcome(deed, paths, work, seconds=seconds, plan=lines)
+        return outcome_of(deed, paths, work, seconds=seconds, plan=lines)
 
 
 def stop(target: Target) -> Outcome:
@@ -124,7 +125,7 @@ def stop(target: Target) -> Outcome:
 
     The router is stopped even when that cannot be recorded (a full disk); then the error is raised afterwards.
     """
-    with _at_work(target) as held:
+    with at_work(target) as held:
         paths = held.paths
         platform_of(target)
         placement = recorded_placement(paths)
@@ -189,7 +190,7 @@ def site_name(paths: NamespacePaths) -> str:
 
 
 @contextlib.contextmanager
-def _at_work(target: Target) -> Iterator[HeldLock]:
+def at_work(target: Target) -> Iterator[HeldLock]:
     """Hold the namespace, which must have something in it."""
     if not target.paths.exists():
         raise no_site(target.paths)
@@ -197,7 +198,8 @@ def _at_work(target: Target) -> Iterator[HeldLock]:
         yield held
 
 
-def _put_in_place(held: HeldLock, work: PlannedChange) -> float:
+def carry_out(held: HeldLock, work: PlannedChange) -> float:
+    """Do it; the seconds from the router's start to its first answer."""
     require_ready(held.paths, work)
     return put_in_place(held, work.former, work.wanted)
 
@@ -216,7 +218,7 @@ def _refresh(paths: NamespacePaths, wanted: Wanted) -> Deed:
     return Deed.REFRESHED
 
 
-def _outcome(
+def outcome_of(
     deed: Deed,
     paths: NamespacePaths,
     work: PlannedChange,
@@ -225,6 +227,7 @@ def _outcome(
     plan: tuple[str, ...] = (),
     pending: bool = False,
 ) -> Outcome:
+    """What to tell of a change."""
     prepared = work.wanted.prepared
     return Outcome(
         deed,

@@ -75,6 +75,7 @@ def choose_place(
     else:
         platform, reason = _platform(target, recorded, environ, pull, image)
     endpoint = _endpoint(platform, recorded, environ)
+    running = running and not to  # a move makes everything anew
     keeper, keeper_reason, asked = _keeper(platform, choices, systemd, running=running)
     return Place(Placement(platform, keeper, endpoint), reason, keeper_reason, asked)
 
