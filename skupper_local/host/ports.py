@@ -7,8 +7,10 @@ may take the port, and then the router reports it.
 from __future__ import annotations
 
 import errno
+import ipaddress
 import os
 import socket
+import sys
 from collections.abc import Collection
 
 from skupper_local.errors import SkupperLocalError
@@ -85,6 +87,12 @@ def next_free(first: int, *, host: str = "", taken: Collection[int] = ()) -> int
     )
 
 
+def on_loopback_only(port: int) -> bool:
+    """Whether somebody listens on ``port``, and only where this machine alone can connect."""
+    hosts = {row[1].rpartition(":")[0] for row in _listening_rows(port)}
+    return bool(hosts) and all(_is_loopback(host) for host in hosts)
+
+
 def holder_of(port: int) -> str:
     """Who listens on ``port``, as ``process 123 (python3)``; empty when the kernel does not tell this user."""
     sockets = _listening_sockets(port)
@@ -103,21 +111,33 @@ def holder_of(port: int) -> str:
 
 
 def _listening_sockets(port: int) -> set[str]:
-    """The sockets that listen on a port, as they are named in ``/proc/PID/fd`` (proc(5), /proc/net/tcp)."""
+    """The sockets that listen on a port, as they are named in ``/proc/PID/fd``."""
+    return {f"socket:[{row[9]}]" for row in _listening_rows(port)}
+
+
+def _listening_rows(port: int) -> list[list[str]]:
+    """What the kernel says of the sockets that listen on a port (proc(5), /proc/net/tcp)."""
     listening = "0A"
-    found: set[str] = set()
+    found: list[list[str]] = []
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         try:
             with open(table, encoding="ascii") as file:
                 rows = [line.split() for line in file.readlines()[1:]]
         except OSError:
             continue
-        found.update(
-            f"socket:[{row[9]}]"
-            for row in rows
-            if row[3] == listening and int(row[1].rpartition(":")[2], 16) == port
-        )
+        found += [
+            row for row in rows if row[3] == listening and int(row[1].rpartition(":")[2], 16) == port
+        ]
     return found
+
+
+def _is_loopback(host: str) -> bool:
+    """Of an address as in /proc/net/tcp: 32-bit words in the order of the machine's bytes."""
+    words = [int(host[start : start + 8], 16) for start in range(0, len(host), 8)]
+    packed = b"".join(word.to_bytes(4, sys.byteorder) for word in words)
+    address = ipaddress.ip_address(packed)
+    mapped = getattr(address, "ipv4_mapped", None)
+    return (mapped or address).is_loopback
 
 
 def _target(path: str) -> str:

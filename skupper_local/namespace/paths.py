@@ -155,6 +155,11 @@ class NamespacePaths:
         return self.internal / "choices.json"
 
     @property
+    def reach(self) -> Path:
+        """From where the router was started to see the world; not there for one on the machine's own network."""
+        return self.internal / "reach.json"
+
+    @property
     def desired_state(self) -> Path:
         return self.internal / "desired-state.json"
 

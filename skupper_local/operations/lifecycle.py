@@ -18,6 +18,7 @@ from skupper_local.namespace.lock import HeldLock, lock_namespace
 from skupper_local.namespace.paths import NamespacePaths
 from skupper_local.namespace.records import DesiredState, read_desired_state, write_desired_state
 from skupper_local.operations.applied import forget_applied, read_applied, write_applied
+from skupper_local.operations.containers import recreation_lines, require_within_reach
 from skupper_local.operations.declarations import read_declarations
 from skupper_local.operations.placement import LINUX, Place, recorded_placement
 from skupper_local.operations.planned_change import (
@@ -99,13 +100,18 @@ def start(target: Target, wishes: Wishes = NO_WISHES) -> Outcome:
 def reload(target: Target, wishes: Wishes = NO_WISHES) -> Outcome:
     """Bring the declarations into effect. The router is restarted only if its configuration changed.
 
-    A site that never ran is started; one that the user stopped stays so, with its files up to date.
+    A site that never ran is started; one that the user stopped stays so, with its files up to date. A connector to a container
+    that cannot be reached is refused here, with nothing changed; a start goes on without it and warns.
     """
     with at_work(target) as held:
         paths = held.paths
         work = prepare_change(held, target, wishes)
         report = work.former.report
+        require_within_reach(work.wanted.prepared.model)
         lines = plan(read_configuration(paths), work.wanted.prepared.configuration).lines()
+        lines += recreation_lines(
+            work.former.spec.container if work.former.spec else None, work.wanted.spec.container
+        )
         if read_desired_state(paths) is DesiredState.STOPPED and not report.present:
             write_files(held, work.wanted)
             return outcome_of(Deed.LEFT_STOPPED, paths, work, plan=lines)

@@ -17,11 +17,12 @@ from skupper_local.entities import Entity
 from skupper_local.namespace.lock import HeldLock
 from skupper_local.namespace.paths import NamespacePaths
 from skupper_local.namespace.records import Choices, read_choices
+from skupper_local.operations.containers import find_reach
 from skupper_local.operations.declarations import read_declarations
 from skupper_local.operations.errors import NoSiteError
 from skupper_local.operations.image import choose_policy
 from skupper_local.operations.placement import LINUX, Place, choose_place, recorded_placement
-from skupper_local.operations.ports import require_free, sockets_of
+from skupper_local.operations.ports import require_free, sockets_of, sockets_on_machine
 from skupper_local.operations.preparation import Prepared, choose, prepare, read_configuration
 from skupper_local.operations.router_change import Former, Wanted
 from skupper_local.operations.router_choice import (
@@ -104,7 +105,14 @@ def prepare_change(
         choices = replace(
             choices, keeper=placement.keeper, keeper_asked=place.asked, endpoint=placement.endpoint
         )
-        prepared = prepare(paths, state, choices, platform=placement.platform)
+        reach = find_reach(
+            state.resources(),
+            namespace=paths.name,
+            platform=placement.platform,
+            endpoint=placement.endpoint,
+            engine=engine,
+        )
+        prepared = prepare(paths, state, choices, platform=placement.platform, reach=reach)
         container = _container(paths, prepared, placement, engine)
         there = engine.container(container_name(paths.name)) if engine else None
     platform = platform_at(placement)
@@ -153,7 +161,11 @@ def require_ready(paths: NamespacePaths, change: PlannedChange) -> None:
     wanted = change.wanted
     if wanted.spec.container is None:
         require_program(wanted.prepared.program)
-    require_free(wanted.prepared.configuration, running_configuration(paths, change.former))
+    former = change.former.spec.container if change.former.spec else None
+    require_free(
+        sockets_on_machine(wanted.prepared.configuration, wanted.spec.container),
+        sockets_on_machine(running_configuration(paths, change.former), former),
+    )
 
 
 def no_site(paths: NamespacePaths) -> NoSiteError:

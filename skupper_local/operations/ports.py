@@ -5,12 +5,13 @@ A router that cannot bind a port says so in its log and goes on without it; a pe
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from skupper_local.entities import Entity
 from skupper_local.host import ports
 from skupper_local.operations.errors import PortInUseError
+from skupper_local.platforms.container import HOST_NETWORK, ContainerSpec
 
 _SOCKETS = ("listener", "tcpListener")
 
@@ -38,13 +39,21 @@ def sockets_of(configuration: Iterable[Entity]) -> dict[Socket, str]:
     return found
 
 
-def require_free(wanted: Iterable[Entity], running: Iterable[Entity]) -> None:
-    """Raise PortInUseError, naming every port that cannot be bound. Those of a ``running`` router of this site are ours."""
-    held = sockets_of(running)
+def sockets_on_machine(configuration: Iterable[Entity], container: ContainerSpec | None) -> dict[Socket, str]:
+    """As :func:`sockets_of`, as this machine sees them: a container in an engine network shows what is published of it."""
+    inside = sockets_of(configuration)
+    if container is None or container.network == HOST_NETWORK:
+        return inside
+    names = {socket.port: what for socket, what in inside.items()}
+    return {Socket(item.host, item.port): names[item.port] for item in container.ports if item.port in names}
+
+
+def require_free(wanted: Mapping[Socket, str], held: Collection[Socket]) -> None:
+    """Raise PortInUseError, naming every port that cannot be bound. Those ``held`` by a router of this site are ours."""
     blocked: list[str] = []
     hosts: set[Socket] = set()
     steps: dict[str, None] = {}
-    for socket, what in sockets_of(wanted).items():
+    for socket, what in wanted.items():
         if socket in held:
             continue
         problem = ports.bind_problem(socket.host, socket.port)

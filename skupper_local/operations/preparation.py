@@ -29,6 +29,7 @@ from skupper_local.namespace.records import (
 )
 from skupper_local.namespace.resource_files import CredentialFiles, read_credential_directories
 from skupper_local.namespace.transaction import Change
+from skupper_local.operations.containers import encode_reach, read_reach
 from skupper_local.operations.declarations import read_declarations
 from skupper_local.operations.router_choice import RouterChoice, recorded_router
 from skupper_local.pki.credentials import Credentials, CredentialsSource
@@ -39,6 +40,7 @@ from skupper_local.site.configuration import router_configuration
 from skupper_local.site.derive import active_resources, derive, ports_wanted
 from skupper_local.site.links import static_link_files
 from skupper_local.site.model import PortWanted, SiteFacts, SiteModel
+from skupper_local.site.reach import Reach
 from skupper_local.site.state import SiteState
 from skupper_local.site.status import with_statuses
 
@@ -112,11 +114,13 @@ def prepare(
     choices: Choices,
     *,
     platform: str,
+    reach: Reach | None = None,
     added_hosts: Mapping[str, tuple[str, ...]] | None = None,
     further: Collection[CertificateWanted] = (),
 ) -> Prepared:
     """Derive the site and every credential it needs; nothing is written.
 
+    ``reach`` is from where the router sees the world (None: as it was when the files were last written).
     ``added_hosts`` asks for hosts in the server certificates beside those asked for before, ``further`` for certificates
     beside those of the site. Raises the errors of ``site`` and ``pki``.
     """
@@ -143,6 +147,7 @@ def prepare(
         added_hosts=choices.added_hosts,
         link_issuers=tuple(sorted(link_issuers)),
         router_kind=recorded_router(choices).kind,
+        reach=read_reach(paths) if reach is None else reach,
     )
     model = derive(state, facts)
     choices = replace(choices, router_id=model.router_id)
@@ -176,6 +181,9 @@ def install(
     transaction.replace_directory(paths.snapshot, snapshot)
     transaction.write(paths.platform, encode_platform(platform))
     transaction.write(paths.choices, prepared.choices.encode())
+    reach = model.facts.reach
+    if reach != Reach() or paths.reach.exists():
+        transaction.write(paths.reach, encode_reach(reach))
     if desired:
         transaction.write(paths.desired_state, encode_desired_state(desired))
     for path, content in (further or {}).items():
@@ -350,7 +358,7 @@ def _runtime_resources(paths: NamespacePaths, model: SiteModel) -> dict[str, byt
         replace(item, status=before.get(_key(item), item.status)) for item in active_resources(model)
     ]
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    judged = with_statuses(resources, None, site_id=model.facts.site_id, now=now)
+    judged = with_statuses(resources, None, site_id=model.facts.site_id, now=now, reach=model.facts.reach)
     return {
         file_name(item): encode_resource(item).encode() for item in judged if not _is_link_key(item, model)
     }

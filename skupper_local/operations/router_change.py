@@ -132,7 +132,7 @@ def _capture(paths: NamespacePaths) -> dict[Path, Content]:
     kept: dict[Path, Content] = {}
     for directory in runtime_directories(paths):
         kept[directory] = _files_below(directory) if directory.is_dir() else None
-    for file in (paths.choices, paths.platform, paths.desired_state):
+    for file in (paths.choices, paths.platform, paths.desired_state, paths.reach):
         kept[file] = file.read_bytes() if file.is_file() else None
     return kept
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 import os
 
 from skupper_local.namespace.paths import NamespacePaths
+from skupper_local.operations.containers import host_entries
 from skupper_local.operations.preparation import Prepared
-from skupper_local.platforms.container import ContainerSpec, router_container
+from skupper_local.platforms.container import HOST_NETWORK, ContainerSpec, PublishedPort, router_container
 from skupper_local.platforms.engine import EngineFacts
 from skupper_local.platforms.face import OWN, Placement
+from skupper_local.resources.settings import container_settings
 
 LOCAL_PORT = "skupper-local/normal"
 
@@ -20,6 +22,9 @@ def container_of(
     paths: NamespacePaths, prepared: Prepared, placement: Placement, facts: EngineFacts
 ) -> ContainerSpec:
     """The specification of the router's container."""
+    model = prepared.model
+    reach = model.facts.reach
+    settings = container_settings(model.state.site)
     return router_container(
         namespace=paths.name,
         home=paths.home,
@@ -30,5 +35,11 @@ def container_of(
         gid=os.getegid(),
         rootless=facts.rootless,
         management_port=prepared.choices.ports[LOCAL_PORT],
+        network=reach.network or HOST_NETWORK,
+        ports=tuple(PublishedPort(item.host, item.port) for item in model.published),
+        aliases=model.aliases,
+        extra_hosts=host_entries(reach),
+        cpus=settings.cpus,
+        memory=settings.memory,
         kept_by_engine=placement.keeper == OWN,
     )

@@ -15,6 +15,7 @@ from pathlib import Path
 from skupper_local.errors import SkupperLocalError
 from skupper_local.namespace.paths import NamespacePaths, list_namespaces
 from skupper_local.namespace.records import DesiredState, read_choices, read_desired_state, read_platform
+from skupper_local.operations.containers import reach_now
 from skupper_local.operations.declarations import Declarations, read_declarations
 from skupper_local.operations.errors import NotDeclaredError
 from skupper_local.operations.placement import LINUX, recorded_placement
@@ -100,12 +101,13 @@ def view_site(target: Target, *, seconds: float = STATUS_SECONDS) -> SiteView:
     """The declared resources and how they are now."""
     paths = target.paths
     platform_of(target)
-    platform = platform_at(recorded_placement(paths) or Placement(LINUX))
+    placement = recorded_placement(paths) or Placement(LINUX)
+    platform = platform_at(placement)
     declarations = read_declarations(paths.input_resources)
     started = paths.router_config.exists()
     report = platform.inspect(paths.home)
     observed, reason = _observe(paths, report, started, seconds)
-    resources, links = _judge(paths, declarations, observed, reason)
+    resources, links = _judge(paths, declarations, observed, reason, placement)
     return SiteView(paths.name, resources, links, started, _warnings(declarations), observed, reason)
 
 
@@ -113,12 +115,13 @@ def view_system(target: Target, *, seconds: float = STATUS_SECONDS) -> SystemVie
     """How the site runs, in one view. Also for a namespace that holds nothing: its state is ``absent``."""
     paths = target.paths
     platform_of(target)
-    platform = platform_at(recorded_placement(paths) or Placement(LINUX))
+    placement = recorded_placement(paths) or Placement(LINUX)
+    platform = platform_at(placement)
     declarations = read_declarations(paths.input_resources)
     started = paths.router_config.exists()
     report = platform.inspect(paths.home)
     observed, reason = _observe(paths, report, started, seconds)
-    resources, links = _judge(paths, declarations, observed, reason)
+    resources, links = _judge(paths, declarations, observed, reason, placement)
     choices = read_choices(paths)
     desired = read_desired_state(paths)
     state = _state(paths, report, desired)
@@ -195,13 +198,22 @@ def _observe(
 
 
 def _judge(
-    paths: NamespacePaths, declarations: Declarations, observed: ObservedRouter | None, reason: str
+    paths: NamespacePaths,
+    declarations: Declarations,
+    observed: ObservedRouter | None,
+    reason: str,
+    placement: Placement,
 ) -> tuple[tuple[Resource, ...], tuple[LinkRow, ...]]:
     now = datetime.fromtimestamp(time.time(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     declared = declarations.resources
     generated = _generated_accesses(paths, declared)
     site_id = read_choices(paths).site_id
-    resources = with_statuses((*declared, *generated), observed, site_id=site_id, now=now, down_reason=reason)
+    reach = reach_now(
+        declared, namespace=paths.name, platform=placement.platform, endpoint=placement.endpoint
+    )
+    resources = with_statuses(
+        (*declared, *generated), observed, site_id=site_id, now=now, down_reason=reason, reach=reach
+    )
     return resources, link_rows(resources, observed, down_reason=reason)
 
 

@@ -17,8 +17,8 @@ An engine network here is one that others can join; ``host`` is none.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import asdict, dataclass, field
+from typing import Any, NamedTuple
 
 from skupper_local.resources import Connector, is_ip
 from skupper_local.resources.settings import ContainerChoice, How, containers_followed
@@ -92,19 +92,26 @@ class Reach:
     """Where the router stands.
 
     ``network`` is the engine network it is in (empty: the machine's), ``router_name`` its name there and ``host_name`` the
-    machine's. ``names`` tells whether that network resolves the names of containers, and ``taken`` which ones others have.
-    ``rootless`` and ``engine`` are of the engine that has the containers. ``followed`` is, by the name of the connector, what
-    its containers have come to.
+    machine's, ``host_address`` what the engine has to be told of it (empty: it knows). ``names`` tells whether that network
+    resolves the names of containers, and ``taken`` which ones others have. ``rootless`` and ``engine`` are of the engine that
+    has the containers. ``loopback_ports`` are those at which this machine listens on its loopback alone. ``followed`` is, by
+    the name of the connector, what its containers have come to.
     """
 
     network: str = ""
     router_name: str = ""
     host_name: str = ""
+    host_address: str = ""
     names: bool = False
     taken: frozenset[str] = frozenset()
     rootless: bool = False
     engine: str = ""
+    loopback_ports: frozenset[int] = frozenset()
     followed: Mapping[str, Followed] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """As values that JSON can hold; :func:`reach_from_json` reads them."""
+        return {**asdict(self), "taken": sorted(self.taken), "loopback_ports": sorted(self.loopback_ports)}
 
     def bound(self, host: str) -> str:
         """The address a declared listening socket is bound to."""
@@ -121,9 +128,44 @@ class Reach:
         host = self.host_name if self.network and is_loopback(connector.host) else connector.host
         return (Target(host, connector.port),)
 
-    def means_the_machine(self, connector: Connector) -> bool:
-        """Whether a connector leads out of the router's network to a server on this machine."""
-        return bool(self.network) and is_loopback(connector.host)
+    def warning(self, connector: Connector) -> str:
+        """What stands between a connector and its server, and the way out; empty when nothing that is known does."""
+        if containers_followed(connector):
+            return "; ".join(str(item) for item in self.followed.get(connector.name, Followed()).obstacles)
+        if self.network and is_loopback(connector.host) and connector.port in self.loopback_ports:
+            stands = (
+                f"a container cannot reach what listens on the loopback alone, as port {connector.port} does"
+            )
+            return f"{stands}: {self.loopback_way_out()}"
+        return ""
+
+    def loopback_way_out(self) -> str:
+        """What makes a server on the machine's loopback reachable, for each engine; all of it was tried on real ones."""
+        if not self.rootless:
+            return (
+                "let it listen on 0.0.0.0 or on the gateway of a container network, run it in a container "
+                "(--container), or put the router on the host's network (site update --network host)"
+            )
+        if self.engine == "docker":
+            return "let it listen on an address of this machine, or run it in a container (--container)"
+        return (
+            "let it listen on an address of this machine, run it in a container (--container), put the router on the host's "
+            'network (site update --network host), or say network_cmd_options = ["allow_host_loopback=true"] under [engine] '
+            "in containers.conf (Podman 4 with slirp4netns) and name the host 10.0.2.2"
+        )
+
+
+def reach_from_json(values: Mapping[str, Any]) -> Reach:
+    """The reach that :meth:`Reach.to_json` wrote. Raises TypeError, KeyError or AttributeError for anything else."""
+    followed = {
+        str(name): Followed(
+            tuple(Target(**target) for target in item["targets"]),
+            tuple(Obstacle(**obstacle) for obstacle in item["obstacles"]),
+        )
+        for name, item in values["followed"].items()
+    }
+    sets = {key: frozenset(values[key]) for key in ("taken", "loopback_ports")}
+    return Reach(**{**values, **sets, "followed": followed})
 
 
 def published_at(host: str) -> str:

@@ -164,9 +164,9 @@ def test_ports_that_are_taken_are_all_named_and_those_of_our_own_router_are_not(
             create_listener(west, f"l{port}", port, host=HOST)
         configuration = made(west).configuration
         with pytest.raises(PortInUseError) as caught:
-            require_free(configuration, ())
+            require_free(sockets_of(configuration), ())
         assert all(str(port) in caught.value.why for port in taken)
-        require_free(configuration, configuration)
+        require_free(sockets_of(configuration), sockets_of(configuration))
     assert len(sockets_of(configuration)) == 5
 
 
@@ -174,5 +174,5 @@ def test_an_address_of_another_machine_is_not_said_to_be_in_use(tmp_path: Path) 
     west = site(tmp_path, "west")
     create_listener(west, "l", 18099, host="192.0.2.77")
     with pytest.raises(PortInUseError) as caught:
-        require_free(made(west).configuration, ())
+        require_free(sockets_of(made(west).configuration), ())
     assert "address of this machine" in caught.value.next_step
