@@ -13,15 +13,17 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from skupper_local.platforms.container import HOST_NETWORK, ContainerSpec, Mount
 from skupper_local.platforms.engine import ANSWER_SECONDS, EngineFacts, EngineRefusedError
-from skupper_local.platforms.engine_failures import CHECK
+from skupper_local.platforms.engine_failures import CHECK, not_this_engine, too_old
 from skupper_local.platforms.registry import Login
 from skupper_local.platforms.requests_engine import STILL_SECONDS, RequestsEngine
 
 if TYPE_CHECKING:
+    from docker import APIClient
     from requests import Response
 
 _OLDEST_API = (1, 40)
 _NANOSECONDS = 1_000_000_000
+_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 _LOADED = ("Loaded image: ", "Loaded image ID: ")
 
 
@@ -40,35 +42,32 @@ class DockerEngine(RequestsEngine):
         from docker import APIClient
 
         with self.translating():
-            self._client = APIClient(base_url=self.endpoint, version="auto", timeout=int(ANSWER_SECONDS))
-        self._client.trust_env = False  # no proxy and no login of .netrc on the way to a socket
+            self._client = self._connect(APIClient, ".".join(str(part) for part in _OLDEST_API))
         try:
-            self._version = self._checked_version()
-        except BaseException:
+            self._api_version = self._checked_version()
+        finally:
             self.close()
-            raise
+        with self.translating():
+            self._client = self._connect(APIClient, self._api_version)
 
-    def _checked_version(self) -> Mapping[str, Any]:
-        version = self.answer(
-            self.ask(f"Docker at {self.endpoint} does not tell its version", "GET", "/version")
-        )
-        components = version.get("Components") if isinstance(version, dict) else None
-        if any("podman" in str(item.get("Name", "")).lower() for item in components or ()):
-            raise EngineRefusedError(
-                f"What listens at {self.endpoint} is not Docker",
-                why="it is Podman, which answers in Docker's place",
-                next_step=f"use -p podman, or name Docker's socket in CONTAINER_ENDPOINT; {CHECK}",
+    def _connect(self, client: type[APIClient], version: str) -> APIClient:
+        connected = client(base_url=self.endpoint, version=version, timeout=int(ANSWER_SECONDS))
+        connected.trust_env = False  # no proxy and no login of .netrc on the way to a socket
+        return connected
+
+    def _checked_version(self) -> str:
+        """The newest version of the interface that it speaks."""
+        headers = self.ping(f"{self._client.base_url}/_ping")
+        if "Libpod-Api-Version" in headers or "Api-Version" not in headers:
+            raise not_this_engine(
+                self.name, self.endpoint, other="podman" if "Api-Version" in headers else ""
             )
-        api = str(version.get("ApiVersion", ""))
-        numbers = tuple(int(part) for part in api.split(".") if part.isdecimal())
-        if numbers and numbers < _OLDEST_API:
-            oldest = ".".join(str(number) for number in _OLDEST_API)
-            raise EngineRefusedError(
-                f"Docker at {self.endpoint} is too old",
-                why=f"it has version {api} of the interface, and {oldest} is the oldest that this program speaks",
-                next_step=f"install Docker 19.03 or newer; {CHECK}",
-            )
-        return {"version": str(version.get("Version", "")), "api": api, "arch": str(version.get("Arch", ""))}
+        version = headers["Api-Version"]
+        numbers = tuple(int(part) for part in version.split(".") if part.isdecimal())
+        if numbers < _OLDEST_API:
+            oldest = ".".join(str(part) for part in _OLDEST_API)
+            raise too_old(self.name, self.endpoint, version, oldest=oldest, release="19.03")
+        return version
 
     def send(
         self,
@@ -83,7 +82,7 @@ class DockerEngine(RequestsEngine):
     ) -> Response:
         return self._client.request(
             method,
-            f"{self._client.base_url}/v{self._client.api_version}{path}",
+            path if "://" in path else f"{self._client.base_url}/v{self._client.api_version}{path}",
             params=params,
             data=data,
             headers=headers,
@@ -97,6 +96,11 @@ class DockerEngine(RequestsEngine):
         return DockerException
 
     def facts(self) -> EngineFacts:
+        if self._facts is None:
+            self._facts = self._asked_facts()
+        return self._facts
+
+    def _asked_facts(self) -> EngineFacts:
         info = self.answer(self.ask("Docker does not tell what it is", "GET", "/info"))
         if info.get("OperatingSystem") == "Docker Desktop":
             raise EngineRefusedError(
@@ -109,10 +113,12 @@ class DockerEngine(RequestsEngine):
         able = {"cpu": info.get("CpuCfsQuota"), "memory": info.get("MemoryLimit")}
         return EngineFacts(
             name=self.name,
-            version=self._version["version"],
-            api_version=self._version["api"],
+            version=str(info.get("ServerVersion") or ""),
+            api_version=self._api_version,
             rootless=rootless,
-            architecture=self._version["arch"],
+            architecture=_ARCHITECTURES.get(
+                str(info.get("Architecture")), str(info.get("Architecture") or "")
+            ),
             cgroup_version=str(info.get("CgroupVersion") or "1"),
             controllers=frozenset(
                 name for name, can in able.items() if can and info.get("CgroupDriver") != "none"

@@ -73,6 +73,25 @@ def connection_failure(
     )
 
 
+def not_this_engine(platform: str, endpoint: str, *, other: str) -> EngineRefusedError:
+    """The error for an endpoint behind which there is the ``other`` engine, or, if that is empty, none at all."""
+    return EngineRefusedError(
+        f"What listens at {endpoint} is not {title(platform)}",
+        why=f"it is {title(other)}" if other else "its answer is not one of a container engine",
+        next_step=(f"use -p {other}, or name" if other else "name")
+        + f" the socket of {title(platform)} in CONTAINER_ENDPOINT; {CHECK}",
+    )
+
+
+def too_old(platform: str, endpoint: str, version: str, *, oldest: str, release: str) -> EngineRefusedError:
+    """The error for an engine whose interface has a ``version`` below ``oldest``, which came with ``release``."""
+    return EngineRefusedError(
+        f"{title(platform)} at {endpoint} is too old",
+        why=f"its interface has version {shortened(version)}, and {oldest} is the oldest that this program speaks",
+        next_step=f"install {title(platform)} {release} or newer; {CHECK}",
+    )
+
+
 def refusal(platform: str, what: str, status: int, words: str) -> SkupperLocalError:
     """The error for a request that the engine answered with an error of its own."""
     words = shortened(words) or f"HTTP status {status} without a word"

@@ -67,6 +67,7 @@ class RequestsEngine:
             local_endpoint(endpoint) if endpoint else engine_endpoint(self.name, environment, os.geteuid())
         )
         refuse_other_than_socket(self.name, self.endpoint)
+        self._facts: EngineFacts | None = None
 
     # what differs
 
@@ -114,6 +115,13 @@ class RequestsEngine:
         if failed:
             raise refusal(self.name, what, response.status_code, error_words(words))
         return response
+
+    def ping(self, path: str, **options: Any) -> Mapping[str, str]:
+        """The headers of the answer to a ping, which tell what listens there; none when it is no ping's answer."""
+        response = self.ask(
+            f"Nothing sensible listens at {self.endpoint}", "GET", path, expected=(404,), **options
+        )
+        return response.headers if response.status_code == 200 else {}
 
     @contextmanager
     def translating(self, seconds: float = ANSWER_SECONDS) -> Iterator[None]:
