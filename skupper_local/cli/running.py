@@ -184,7 +184,7 @@ def _system_lines(view: SystemView) -> list[tuple[str, str]]:
         words = last.reason.splitlines()
         if words and last.how != "exit status 0":
             lines.append(("Last words", words[-1]))
-    lines.append(("Platform", view.platform))
+    lines += _place_lines(view)
     if view.program:
         lines.append(("Router", f"{view.program}{f' ({view.router_id})' if view.router_id else ''}"))
     for kind in ("Listener", "Connector", "Link"):
@@ -200,11 +200,34 @@ def _system_lines(view: SystemView) -> list[tuple[str, str]]:
     return lines
 
 
+def _place_lines(view: SystemView) -> list[tuple[str, str]]:
+    """Where the router runs and who keeps it running."""
+    if not view.platform:
+        return [("Platform", "chosen at the first start")]
+    where = view.where
+    lines = [("Platform", view.platform)]
+    if not view.program and not where.container:
+        return lines
+    if where.placement.endpoint:
+        lines.append(("Endpoint", where.placement.endpoint))
+    own = "supervisor" if view.platform == "linux" else "engine"
+    lines.append(("Kept by", "systemd" if where.placement.keeper == "systemd" else own))
+    if where.image:
+        version = f" (version {where.image_version})" if where.image_version else ""
+        lines.append(("Image", f"{where.image}{version}"))
+    if where.container:
+        health = f", {where.health}" if where.health else ""
+        lines.append(("Container", f"{where.container} ({where.container_id}{health})"))
+    return lines
+
+
 def _next_step(view: SystemView, target: Target) -> str:
     if view.state == "absent" or not view.site:
         return f"skupper-local site create NAME{namespace_flag(target)}"
     if view.state in ("not started", "stopped", "down") or (view.report.running and not view.report.kept):
         return start_step(target)
+    if view.state == "unknown":
+        return "skupper-local system check"
     if view.state in ("restarting", "not answering"):
         return f"skupper-local system logs{namespace_flag(target)}"
     return ""
@@ -219,6 +242,13 @@ def _system_document(view: SystemView) -> dict[str, Any]:
         "status": view.state,
         "message": view.reason,
         "platform": view.platform,
+        "keeper": view.where.placement.keeper if view.program else "",
+        "endpoint": view.where.placement.endpoint,
+        "image": view.where.image,
+        "imageVersion": view.where.image_version,
+        "container": view.where.container,
+        "containerId": view.where.container_id,
+        "health": view.where.health,
         "router": view.program,
         "routerId": view.router_id,
         "pid": report.pid,

@@ -18,13 +18,17 @@ from skupper_local.namespace.records import DesiredState, read_choices, read_des
 from skupper_local.operations.containers import reach_now
 from skupper_local.operations.declarations import Declarations, read_declarations
 from skupper_local.operations.errors import NotDeclaredError
-from skupper_local.operations.placement import LINUX, recorded_placement
 from skupper_local.operations.router import STATUS_SECONDS, observe_router
 from skupper_local.operations.target import Target, platform_of
-from skupper_local.platforms.face import Placement, RouterReport, platform_at
+from skupper_local.operations.whereabouts import Observer, Whereabouts
+from skupper_local.platforms.face import RouterReport
 from skupper_local.resources import Resource, RouterAccess, Site, decode_documents, kind_of
 from skupper_local.site.observed import ObservedRouter
+from skupper_local.site.reach import Reach
 from skupper_local.site.status import LinkRow, link_rows, with_statuses
+
+_SILENT_SECONDS = 1.0
+"""How long a router is asked whose platform does not say whether it runs: it is on this machine."""
 
 NEVER_STARTED = "Site not initialized yet"
 
@@ -79,6 +83,7 @@ class SystemView:
     resources: tuple[Resource, ...]
     links: tuple[LinkRow, ...]
     warnings: tuple[str, ...]
+    where: Whereabouts
 
     def count(self, kind: str) -> tuple[int, int]:
         """How many resources of a kind are declared, and how many of them are Ready."""
@@ -88,7 +93,7 @@ class SystemView:
 
 @dataclass(frozen=True)
 class NamespaceRow:
-    """One line of ``namespace list``. ``state`` is running, stopped, down or not started."""
+    """One line of ``namespace list``. ``state`` is running, restarting, stopped, down, not started or unknown."""
 
     name: str
     site: str
@@ -101,44 +106,44 @@ def view_site(target: Target, *, seconds: float = STATUS_SECONDS) -> SiteView:
     """The declared resources and how they are now."""
     paths = target.paths
     platform_of(target)
-    placement = recorded_placement(paths) or Placement(LINUX)
-    platform = platform_at(placement)
     declarations = read_declarations(paths.input_resources)
     started = paths.router_config.exists()
-    report = platform.inspect(paths.home)
-    observed, reason = _observe(paths, report, started, seconds)
-    resources, links = _judge(paths, declarations, observed, reason, placement)
+    where = Observer().look_at(paths)
+    observed, reason = _observe(paths, where, started, seconds)
+    resources, links = _judge(paths, declarations, observed, reason, where)
     return SiteView(paths.name, resources, links, started, _warnings(declarations), observed, reason)
 
 
 def view_system(target: Target, *, seconds: float = STATUS_SECONDS) -> SystemView:
     """How the site runs, in one view. Also for a namespace that holds nothing: its state is ``absent``."""
     paths = target.paths
-    platform_of(target)
-    placement = recorded_placement(paths) or Placement(LINUX)
-    platform = platform_at(placement)
+    platform = platform_of(target)
     declarations = read_declarations(paths.input_resources)
     started = paths.router_config.exists()
-    report = platform.inspect(paths.home)
-    observed, reason = _observe(paths, report, started, seconds)
-    resources, links = _judge(paths, declarations, observed, reason, placement)
+    where = Observer().look_at(paths, closely=True)
+    report = where.report
+    observed, reason = _observe(paths, where, started, seconds)
+    resources, links = _judge(paths, declarations, observed, reason, where)
     choices = read_choices(paths)
     desired = read_desired_state(paths)
-    state = _state(paths, report, desired)
-    if state == "running" and observed is None:
+    state = _state(paths, where, desired)
+    if where.silence and observed:
+        state = "running"
+    elif state == "running" and observed is None:
         state = "not answering"
     sites = declarations.of_kind("Site")
     return SystemView(
         namespace=paths.name,
         site=sites[0].resource.name if sites else "",
-        platform=platform.name,
+        platform=platform,
+        where=where,
         program=choices.router_program or choices.router_kind,
         desired=desired.value if desired else "",
         state=state,
         report=report,
-        reason=reason,
+        reason=reason or where.silence,
         home=paths.home,
-        log=platform.log_place(paths.home),
+        log=where.log,
         router_id=choices.router_id,
         resources=resources,
         links=links,
@@ -148,25 +153,30 @@ def view_system(target: Target, *, seconds: float = STATUS_SECONDS) -> SystemVie
 
 def view_namespaces(data_home: Path | None = None) -> tuple[NamespaceRow, ...]:
     """Every namespace of this user. One that cannot be read is listed with the reason."""
-    return tuple(_namespace_row(paths) for paths in list_namespaces(data_home))
+    observer = Observer()
+    return tuple(_namespace_row(paths, observer) for paths in list_namespaces(data_home))
 
 
-def _namespace_row(paths: NamespacePaths) -> NamespaceRow:
+def _namespace_row(paths: NamespacePaths, observer: Observer) -> NamespaceRow:
     try:
         recorded = read_platform(paths) or ""
         sites = read_declarations(paths.input_resources).of_kind("Site")
         site = sites[0].resource.name if sites else ""
         if not recorded:
             return NamespaceRow(paths.name, site, "", "not started", "" if site else "no site is declared")
-        report = platform_at(recorded_placement(paths) or Placement(recorded)).inspect(paths.home)
-        state = _state(paths, report, read_desired_state(paths))
-        message = "" if state in ("running", "stopped") else report.down_reason()
+        where = observer.look_at(paths)
+        report = where.report
+        state = _state(paths, where, read_desired_state(paths))
+        message = where.silence or ("" if state in ("running", "stopped") else report.down_reason())
         return NamespaceRow(paths.name, site, recorded, state, message or _keeper_message(report))
     except SkupperLocalError as error:
         return NamespaceRow(paths.name, "", "", "unreadable", str(error))
 
 
-def _state(paths: NamespacePaths, report: RouterReport, desired: DesiredState | None) -> str:
+def _state(paths: NamespacePaths, where: Whereabouts, desired: DesiredState | None) -> str:
+    report = where.report
+    if where.silence:
+        return "unknown"
     if report.running:
         return "running"
     if report.kept:
@@ -187,13 +197,16 @@ def _keeper_message(report: RouterReport) -> str:
 
 
 def _observe(
-    paths: NamespacePaths, report: RouterReport, started: bool, seconds: float
+    paths: NamespacePaths, where: Whereabouts, started: bool, seconds: float
 ) -> tuple[ObservedRouter | None, str]:
-    """What the router says, or None and why it says nothing."""
+    """What the router says, or None and why it says nothing. One whose platform is silent may answer all the same."""
     if not started:
         return None, NEVER_STARTED
-    if not report.running:
-        return None, report.down_reason()
+    if where.silence:
+        observed, _ = observe_router(paths, min(seconds, _SILENT_SECONDS))
+        return observed, "" if observed else where.silence
+    if not where.report.running:
+        return None, where.report.down_reason()
     return observe_router(paths, seconds)
 
 
@@ -202,14 +215,19 @@ def _judge(
     declarations: Declarations,
     observed: ObservedRouter | None,
     reason: str,
-    placement: Placement,
+    where: Whereabouts,
 ) -> tuple[tuple[Resource, ...], tuple[LinkRow, ...]]:
     now = datetime.fromtimestamp(time.time(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     declared = declarations.resources
     generated = _generated_accesses(paths, declared)
     site_id = read_choices(paths).site_id
-    reach = reach_now(
-        declared, namespace=paths.name, platform=placement.platform, endpoint=placement.endpoint
+    placement = where.placement
+    reach = (
+        Reach()
+        if where.silence
+        else reach_now(
+            declared, namespace=paths.name, platform=placement.platform, endpoint=placement.endpoint
+        )
     )
     resources = with_statuses(
         (*declared, *generated), observed, site_id=site_id, now=now, down_reason=reason, reach=reach
