@@ -13,11 +13,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from skupper_local.resources.fields import FieldReader, kept_entries
+from skupper_local.resources.fields import FieldReader
+from skupper_local.resources.kinds import kind_meant, other_kind_meant
 from skupper_local.resources.model import (
+    Certificate,
+    ConfigMap,
     Connector,
-    Link,
     Metadata,
+    MultiKeyListener,
     OtherResource,
     Resource,
     Secret,
@@ -35,10 +38,24 @@ from skupper_local.resources.nodes import (
 )
 from skupper_local.resources.problems import InvalidResourcesError, Origin, Problem, printable, shown
 from skupper_local.resources.rules import data_key_rule, kind_rule, name_rule, object_name_rule
-from skupper_local.resources.schema import KINDS, SPEC_FIELDS, FieldSpec
+from skupper_local.resources.schema import KINDS, OBJECT_KINDS, SPEC_FIELDS, FieldSpec
 from skupper_local.resources.settings import server_problem
 
+_HEADER = frozenset(("apiVersion", "kind", "metadata", "status"))
 _METADATA = frozenset(("name", "namespace", "uid", "labels", "annotations"))
+_KUBERNETES_METADATA = frozenset(
+    (
+        *(
+            "creationTimestamp",
+            "deletionGracePeriodSeconds",
+            "deletionTimestamp",
+            "finalizers",
+            "generateName",
+        ),
+        *("generation", "managedFields", "ownerReferences", "resourceVersion", "selfLink"),
+    )
+)
+"""What a cluster writes into ``metadata``: kept, and no mistake of anybody's."""
 
 
 @dataclass(frozen=True)
@@ -107,39 +124,49 @@ class _DocumentReader(FieldReader):
         if not isinstance(document, Mapping):
             self.wrong(document, "", "must be a resource: a map with apiVersion, kind and metadata")
             return None
-        kind = self.required_text(document, "kind", kind_rule)
+        self.subject = _subject(document)
+        kind = self.required_text(document, "kind", _kind_rule)
         api_version = self.required_text(document, "apiVersion", None)
-        metadata_node = document.entries.get("metadata")
-        if isinstance(metadata_node, Mapping):
-            name_node = metadata_node.entries.get("name")
-            self.subject = f"{kind} {name_node.text}" if isinstance(name_node, Scalar) else kind
-        self.subject = printable(self.subject or kind)
         known = KINDS.get((api_version, kind))
-        metadata = self.metadata(document, name_rule if known and known is not Secret else object_name_rule)
-        if metadata is None or not kind or not api_version:
-            return None
+        if self.problems:  # what the header may have meant, so that the mistakes below it are found as well
+            known = known or kind_meant(_text_of(document, "kind"))
+        metadata = self.metadata(
+            document, name_rule if known and known not in OBJECT_KINDS else object_name_rule
+        )
         common: dict[str, Any] = {
             "metadata": metadata,
             "status": self.status(document),
             "origin": Origin(self.source, document.line, self.lines),
         }
         if known is None:
-            body = {
-                key: plain_value(value)
-                for key, value in document.entries.items()
-                if key not in ("apiVersion", "kind", "metadata", "status")
-            }
-            return OtherResource(other_kind=kind, other_api_version=api_version, body=body, **common)
+            return self.other(document, kind, api_version, common)
         if known is Secret:
             return self.secret(document, common)
+        if known is ConfigMap:
+            return self.config_map(document, common)
         return self.typed(known, document, common)
+
+    def other(
+        self, document: Mapping, kind: str, api_version: str, common: dict[str, Any]
+    ) -> OtherResource | None:
+        """A kind that is not known is kept as it is."""
+        if self.problems:
+            return None
+        meant = other_kind_meant(api_version, kind)
+        if meant:
+            self.idle(document.entries["kind"], "kind", meant)
+        body = {key: plain_value(value) for key, value in document.entries.items() if key not in _HEADER}
+        return OtherResource(other_kind=kind, other_api_version=api_version, body=body, **common)
 
     def required_text(self, parent: Mapping, key: str, rule: Callable[[str], str] | None) -> str:
         node = parent.entries.get(key)
         if node is None:
             self.wrong(parent, key, "is missing")
             return ""
-        return self.text(node, key, rule) or ""
+        text = self.text(node, key, rule)
+        if text == "":
+            self.wrong(node, key, "is missing")
+        return text or ""
 
     def metadata(self, document: Mapping, rule: Callable[[str], str]) -> Metadata | None:
         node = document.entries.get("metadata")
@@ -149,8 +176,9 @@ class _DocumentReader(FieldReader):
         entries = node.entries
         self.note_lines("metadata", node)
         name = entries.get("name")
-        if name is None:
-            self.wrong(node, "metadata.name", "is missing")
+        if name is None or (isinstance(name, Scalar) and meaning(name) is None):
+            self.wrong(name or node, "metadata.name", "is missing")
+            name = None
         namespace, uid = entries.get("namespace"), entries.get("uid")
         return Metadata(
             name=self.text(name, "metadata.name", rule) or "" if name else "",
@@ -158,7 +186,7 @@ class _DocumentReader(FieldReader):
             uid=self.optional_text(uid, "metadata.uid", None),
             labels=self.text_map(entries.get("labels"), "metadata.labels"),
             annotations=self.text_map(entries.get("annotations"), "metadata.annotations"),
-            unknown=kept_entries(node, _METADATA),
+            unknown=self.kept(node, "metadata", _METADATA, silent=_KUBERNETES_METADATA),
         )
 
     def status(self, document: Mapping) -> dict[str, Any]:
@@ -191,21 +219,14 @@ class _DocumentReader(FieldReader):
                 self.idle(node, f"spec.{known.key}", f"is kept and not acted on: {known.idle}")
             if value is not None:
                 values[known.attribute] = value
-        unknown = kept_entries(spec, frozenset(known.key for known in fields))
-        for key in unknown:
-            self.idle(spec.entries[key], f"spec.{key}", _unknown_field(key, fields))
+        unknown = self.kept(spec, "spec", frozenset(known.key for known in fields))
+        unknown_beside = self.kept(document, "", _HEADER | {"spec"})
         if kind is Connector:
             self.server(spec, values)
+        self.whole(kind, spec, values)
         if self.problems:
             return None
-        resource = kind(
-            **common,
-            **values,
-            unknown=kept_entries(document, frozenset(("apiVersion", "kind", "metadata", "spec", "status"))),
-            unknown_spec=unknown,
-        )
-        self.whole(resource, spec)
-        return resource
+        return kind(**common, **values, unknown=unknown_beside, unknown_spec=unknown)
 
     def entries(self, node: Mapping, known: FieldSpec, values: dict[str, str]) -> None:
         """The entries of a map of which some have an effect. Empty text says nothing, as an entry that is not there."""
@@ -217,12 +238,37 @@ class _DocumentReader(FieldReader):
             elif value and (broken := rule(value)):
                 self.wrong(node.entries[key], path, broken, value=value)
 
-    def whole(self, resource: Resource, spec: Mapping) -> None:
+    def whole(self, kind: type[Resource], spec: Mapping, values: dict[str, Any]) -> None:
         """The rules that look at more than one field of the same resource."""
-        if isinstance(resource, Site) and resource.edge and resource.ha:
+        if kind is Site and values.get("edge") and values.get("ha"):
             self.wrong(spec.entries["ha"], "spec.ha", "an edge site cannot be highly available")
-        if isinstance(resource, Link) and "proxy-configuration" in resource.settings:
-            self.wrong(spec.entries["settings"], "spec.settings", "links through a proxy are not supported")
+        if (
+            kind is MultiKeyListener
+            and values.get("require_client_cert")
+            and not values.get("tls_credentials")
+        ):
+            rule = "needs spec.tlsCredentials: without TLS no client shows a certificate"
+            self.wrong(spec.entries["requireClientCert"], "spec.requireClientCert", rule)
+        if kind is Certificate:
+            self.certificate(spec, values)
+
+    def certificate(self, spec: Mapping, values: dict[str, Any]) -> None:
+        """A certificate has one purpose; all but CAs are signed by another."""
+        purposes = [name for name in ("signing", "server", "client") if values.get(name)]
+        for name in purposes[1:]:
+            rule = f"excludes spec.{purposes[0]}: a certificate has one purpose; declare two"
+            self.wrong(spec.entries[name], f"spec.{name}", rule)
+        unclear = any(self.has_problem(f"spec.{name}") for name in ("signing", "server", "client", "ca"))
+        if not purposes and not unclear:
+            self.wrong(spec, "spec", "must say what the certificate is for: signing, server or client: true")
+        if "signing" in purposes and values.get("ca"):
+            why = "is kept and not acted on: a CA made here signs itself; put an intermediate CA into input/issuers"
+            self.idle(spec.entries["ca"], "spec.ca", why)
+        elif purposes and "signing" not in purposes and not values.get("ca") and not unclear:
+            self.wrong(spec.entries.get("ca", spec), "spec.ca", "is missing: it names the CA that signs")
+        if purposes == ["client"] and values.get("hosts"):
+            why = "is kept and not acted on: the holder of a client's certificate must not pose as a host"
+            self.idle(spec.entries["hosts"], "spec.hosts", why)
 
     def server(self, spec: Mapping, values: dict[str, Any]) -> None:
         """A connector names its server by a host, or its containers."""
@@ -234,7 +280,7 @@ class _DocumentReader(FieldReader):
             place = spec.entries.get(path.split(".")[1], spec)
             self.wrong(place, path, rule, value=selector if path == "spec.selector" else None)
 
-    def secret(self, document: Mapping, common: dict[str, Any]) -> Secret:
+    def secret(self, document: Mapping, common: dict[str, Any]) -> Secret | None:
         data: dict[str, bytes] = {}
         for key, node in self.secret_entries(document, "data"):
             try:
@@ -244,19 +290,34 @@ class _DocumentReader(FieldReader):
         # As Kubernetes does: plain text wins over base64 and is stored as base64.
         for key, node in self.secret_entries(document, "stringData"):
             data[key] = node.text.encode()
-        known = frozenset(("apiVersion", "kind", "metadata", "status", "type", "data", "stringData"))
         secret_type = self.optional_text(document.entries.get("type"), "type", None)
-        return Secret(**common, type=secret_type, data=data, unknown=kept_entries(document, known))
+        unknown = self.kept(
+            document, "", _HEADER | {"type", "data", "stringData"}, silent=frozenset(("immutable",))
+        )
+        return None if self.problems else Secret(**common, type=secret_type, data=data, unknown=unknown)
+
+    def config_map(self, document: Mapping, common: dict[str, Any]) -> ConfigMap | None:
+        data = {key: node.text for key, node in self.secret_entries(document, "data")}
+        binary: dict[str, bytes] = {}
+        for key, node in self.secret_entries(document, "binaryData"):
+            try:
+                binary[key] = base64.b64decode("".join(node.text.split()), validate=True)
+            except ValueError:
+                self.wrong(node, f"binaryData.{printable(key)}", "must be base64")
+        unknown = self.kept(document, "", _HEADER | {"data", "binaryData"}, silent=frozenset(("immutable",)))
+        return None if self.problems else ConfigMap(**common, data=data, binary_data=binary, unknown=unknown)
 
     def secret_entries(self, document: Mapping, path: str) -> Iterator[tuple[str, Scalar]]:
-        """The entries of a Secret, as written; no message ever shows a value."""
+        """The entries of a Secret or ConfigMap, as written; no message ever shows a value."""
         node = document.entries.get(path)
         if node is None or (isinstance(node, Scalar) and meaning(node) is None):
             return
         if not isinstance(node, Mapping):
             self.wrong(node, path, "must be a map of text to text")
             return
+        self.note_lines(path, node)
         for key, value in node.entries.items():
+            self.lines.setdefault(f"data.{key}", value.line)
             broken = data_key_rule(key) or ("" if isinstance(value, Scalar) else "must be text")
             if broken:
                 self.wrong(value, f"{path}.{printable(key)}", broken)
@@ -264,9 +325,19 @@ class _DocumentReader(FieldReader):
                 yield key, value
 
 
-def _unknown_field(key: str, fields: tuple[FieldSpec, ...]) -> str:
-    import difflib
+def _text_of(document: Mapping, key: str) -> str:
+    node = document.entries.get(key)
+    return node.text if isinstance(node, Scalar) else ""
 
-    near = difflib.get_close_matches(key, [known.key for known in fields], n=1)
-    meant = f" (did you mean {near[0]}?)" if near else ""
-    return f"is not a field of this kind; it is kept and not acted on{meant}"
+
+def _subject(document: Mapping) -> str:
+    """Kind and name, for messages, as far as they are said."""
+    metadata = document.entries.get("metadata")
+    name = _text_of(metadata, "name") if isinstance(metadata, Mapping) else ""
+    return printable(f"{_text_of(document, 'kind')} {name}".strip())
+
+
+def _kind_rule(kind: str) -> str:
+    broken = kind_rule(kind)
+    meant = kind_meant(kind) if broken else None
+    return f"{broken} (did you mean {meant.kind}?)" if meant else broken

@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
 from skupper_local.resources.model import (
     AccessRole,
+    ConfigMap,
     Endpoint,
     Metadata,
     OtherResource,
     Resource,
     Secret,
+    ServicePort,
+    Strategy,
     api_version_of,
     kind_of,
 )
@@ -43,7 +46,12 @@ def document_of(resource: Resource, *, with_status: bool = True) -> dict[str, An
         if resource.type:
             document["type"] = resource.type
         if resource.data:
-            document["data"] = {key: base64.b64encode(value).decode() for key, value in resource.data.items()}
+            document["data"] = _base64(resource.data)
+    elif isinstance(resource, ConfigMap):
+        if resource.data:
+            document["data"] = dict(resource.data)
+        if resource.binary_data:
+            document["binaryData"] = _base64(resource.binary_data)
     else:
         spec = _spec(resource)
         if spec:
@@ -110,6 +118,10 @@ def _spec(resource: Resource) -> dict[str, Any]:
                 value = [_endpoint(endpoint) for endpoint in value]
             case Form.ROLES:
                 value = [_role(role) for role in value]
+            case Form.PORTS:
+                value = [_port(port) for port in value]
+            case Form.STRATEGY:
+                value = _strategy(value)
         spec[known.key] = value
     return spec
 
@@ -126,6 +138,27 @@ def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
 
 def _role(role: AccessRole) -> dict[str, Any]:
     return {**role.unknown, "name": role.name, **({"port": role.port} if role.port else {})}
+
+
+def _port(port: ServicePort) -> dict[str, Any]:
+    known = {
+        "name": port.name,
+        "port": port.port,
+        "targetPort": port.target_port,
+        "protocol": port.protocol,
+    }
+    return {**port.unknown, **{key: value for key, value in known.items() if value}}
+
+
+def _strategy(strategy: Strategy) -> dict[str, Any]:
+    keys: Any = list(strategy.routing_keys)
+    if strategy.weights:
+        keys = dict(zip(strategy.routing_keys, strategy.weights, strict=True))
+    return {**strategy.unknown, strategy.name: {**strategy.unknown_inside, "routingKeys": keys}}
+
+
+def _base64(data: Mapping[str, bytes]) -> dict[str, str]:
+    return {key: base64.b64encode(value).decode() for key, value in data.items()}
 
 
 @cache

@@ -6,17 +6,26 @@ is read as well. It belongs to one document, and knows its source and subject fo
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from skupper_local.resources.model import AccessRole, Endpoint
+from skupper_local.resources.model import AccessRole, Endpoint, ServicePort, Strategy
 from skupper_local.resources.nodes import Mapping, Node, Scalar, Sequence, meaning, plain_value
 from skupper_local.resources.problems import Problem, printable, shown
-from skupper_local.resources.rules import endpoint_host_rule, port_rule, role_port_rule
+from skupper_local.resources.rules import (
+    endpoint_host_rule,
+    port_rule,
+    role_port_rule,
+    routing_key_rule,
+    weight_rule,
+)
 from skupper_local.resources.schema import FieldSpec, Form
 
 Rule = Callable[[Any], str] | None
+
+MOST_KEYS = 256
+"""Routing keys of one MultiKeyListener (reference-engine, appendix A)."""
 
 
 @dataclass(eq=False, repr=False)
@@ -58,7 +67,7 @@ class FieldReader:
         """A field in its declared form; None when it says nothing or is wrong."""
         match known.form:
             case Form.TEXT:
-                return self.optional_text(node, path, known.rule)
+                return self.optional_text(node, path, known.rule, secret=known.secret)
             case Form.INTEGER:
                 return self.integer(node, path, known.rule)
             case Form.FLAG:
@@ -71,27 +80,30 @@ class FieldReader:
                 return self.endpoints(node, path)
             case Form.ROLES:
                 return self.roles(node, path)
+            case Form.STRATEGY:
+                return self.strategy(node, path)
+            case Form.PORTS:
+                return self.ports(node, path)
 
-    def optional_text(self, node: Node | None, path: str, rule: Rule) -> str:
+    def optional_text(self, node: Node | None, path: str, rule: Rule, *, secret: bool = False) -> str:
         """Text, or ``""`` when the field is absent, null or empty."""
         if node is None or (isinstance(node, Scalar) and meaning(node) in (None, "")):
             return ""
-        return self.text(node, path, rule) or ""
+        return self.text(node, path, rule, secret=secret) or ""
 
-    def text(self, node: Node, path: str, rule: Rule) -> str | None:
+    def text(self, node: Node, path: str, rule: Rule, *, secret: bool = False) -> str | None:
         """Text that keeps its rule. What YAML takes for a number or a truth value is none."""
         if not isinstance(node, Scalar):
             self.wrong(node, path, "must be text")
             return None
         value = meaning(node)
         if not isinstance(value, str):
-            self.wrong(
-                node, path, "must be text; put it in quotes", value=node.text if value is not None else None
-            )
+            said = None if value is None or secret else node.text
+            self.wrong(node, path, "must be text; put it in quotes", value=said)
             return None
         broken = rule(value) if rule else ""
         if broken:
-            self.wrong(node, path, broken, value=value)
+            self.wrong(node, path, broken, value=None if secret else value)
             return None
         return value
 
@@ -160,13 +172,14 @@ class FieldReader:
             if not isinstance(item, Mapping):
                 self.wrong(item, place, "must be a map with name, host and port")
                 continue
+            self.note_lines(place, item)
             read.append(
                 Endpoint(
                     name=self.required_part(item, place, "name", None),
                     host=self.required_part(item, place, "host", endpoint_host_rule),
                     port=self.endpoint_port(item, place),
                     group=self.optional_text(item.entries.get("group"), f"{place}.group", None),
-                    unknown=kept_entries(item, frozenset(("name", "host", "port", "group"))),
+                    unknown=self.kept(item, place, frozenset(("name", "host", "port", "group"))),
                 )
             )
         return tuple(read)
@@ -200,15 +213,136 @@ class FieldReader:
             if not isinstance(item, Mapping):
                 self.wrong(item, place, "must be a map with name and port")
                 continue
+            self.note_lines(place, item)
             port = item.entries.get("port")
             read.append(
                 AccessRole(
                     name=self.required_part(item, place, "name", None),
                     port=(self.integer(port, f"{place}.port", role_port_rule) or 0) if port else 0,
-                    unknown=kept_entries(item, frozenset(("name", "port"))),
+                    unknown=self.kept(item, place, frozenset(("name", "port"))),
                 )
             )
         return tuple(read)
+
+    def ports(self, node: Node, path: str) -> tuple[ServicePort, ...]:
+        """The ports of a secured access."""
+        read: list[ServicePort] = []
+        for index, item in enumerate(self.items(node, path)):
+            place = f"{path}[{index}]"
+            if not isinstance(item, Mapping):
+                self.wrong(item, place, "must be a map with name and port")
+                continue
+            self.note_lines(place, item)
+            entries = item.entries
+            if "port" not in entries:
+                self.wrong(item, f"{place}.port", "is missing")
+            target = entries.get("targetPort")
+            read.append(
+                ServicePort(
+                    name=self.required_part(item, place, "name", None),
+                    port=(self.integer(entries["port"], f"{place}.port", port_rule) or 0)
+                    if "port" in entries
+                    else 0,
+                    target_port=(self.integer(target, f"{place}.targetPort", role_port_rule) or 0)
+                    if target
+                    else 0,
+                    protocol=self.optional_text(entries.get("protocol"), f"{place}.protocol", None),
+                    unknown=self.kept(item, place, frozenset(("name", "port", "targetPort", "protocol"))),
+                )
+            )
+        return tuple(read)
+
+    def strategy(self, node: Node, path: str) -> Strategy | None:
+        """How a listener chooses among several keys: exactly one of ``priority`` and ``weighted``."""
+        if not isinstance(node, Mapping):
+            self.wrong(node, path, "must be a map with priority or weighted")
+            return None
+        self.note_lines(path, node)
+        given = {
+            name: inner
+            for name in ("priority", "weighted")
+            if (inner := node.entries.get(name)) is not None
+            and not (isinstance(inner, Scalar) and meaning(inner) is None)
+        }
+        for name, inner in given.items():
+            if not isinstance(inner, Mapping):
+                self.wrong(inner, f"{path}.{name}", "must be a map with routingKeys")
+        if len(given) != 1:
+            self.wrong(node, path, "must hold exactly one of priority and weighted")
+        keys: tuple[str, ...] = ()
+        weights: dict[str, int] = {}
+        inside: dict[str, Any] = {}
+        for name, inner in given.items():
+            if not isinstance(inner, Mapping):
+                continue
+            place = f"{path}.{name}.routingKeys"
+            self.note_lines(f"{path}.{name}", inner)
+            listed = inner.entries.get("routingKeys")
+            if listed is None:
+                self.wrong(inner, place, "is missing")
+            elif name == "priority":
+                keys = self.text_list(listed, place, routing_key_rule)
+                self.check_number_of_keys(listed, place)
+                self.check_once(listed, place)
+            else:
+                weights = self.weights(listed, place)
+                self.check_number_of_keys(listed, place)
+            inside = self.kept(inner, f"{path}.{name}", frozenset(("routingKeys",)))
+        unknown = self.kept(node, path, frozenset(("priority", "weighted")))
+        if self.has_problem(path):
+            return None
+        if weights:
+            return Strategy.weighted(weights, unknown=unknown, unknown_inside=inside)
+        return Strategy(routing_keys=keys, unknown=unknown, unknown_inside=inside)
+
+    def weights(self, node: Node, path: str) -> dict[str, int]:
+        """A map of routing keys to whole numbers."""
+        if not isinstance(node, Mapping):
+            self.wrong(node, path, "must be a map of routing keys to weights")
+            return {}
+        weights = {}
+        for key, value in node.entries.items():
+            place = f"{path}.{key}"
+            broken = routing_key_rule(key)
+            if broken:
+                self.wrong(value, path, f"a routing key {broken}", value=key)
+            weight = self.integer(value, place, weight_rule)
+            if weight is None and not self.has_problem(printable(place, limit=120)):
+                self.wrong(value, place, "must be a whole number")
+            weights[key] = weight or 0
+        return weights
+
+    def check_number_of_keys(self, node: Node, path: str) -> None:
+        """At least one routing key, and not more than there can be."""
+        if self.has_problem(path):
+            return
+        count = 0
+        if not isinstance(node, Scalar):
+            count = len(node.items if isinstance(node, Sequence) else node.entries)
+        if not count:
+            self.wrong(node, path, "must hold at least one routing key")
+        elif count > MOST_KEYS:
+            self.wrong(node, path, f"must hold at most {MOST_KEYS} routing keys", value=count)
+
+    def check_once(self, node: Node, path: str) -> None:
+        """No text twice in a list."""
+        seen: set[str] = set()
+        for index, item in enumerate(node.items if isinstance(node, Sequence) else ()):
+            if isinstance(item, Scalar):
+                if item.text in seen:
+                    self.wrong(item, f"{path}[{index}]", "stands twice in the same list", value=item.text)
+                seen.add(item.text)
+
+    def kept(
+        self, node: Mapping, path: str, known: frozenset[str], *, silent: frozenset[str] = frozenset()
+    ) -> dict[str, Any]:
+        """The entries that the type does not know, each named in a warning unless it is ``silent``."""
+        entries = kept_entries(node, known)
+        for key in entries:
+            if key not in silent:
+                place = f"{path}.{key}" if path else key
+                self.idle(node.entries[key], place, unknown_field(key, known))
+        return entries
 
 
 def kept_entries(node: Mapping, known: frozenset[str]) -> dict[str, Any]:
@@ -217,3 +351,12 @@ def kept_entries(node: Mapping, known: frozenset[str]) -> dict[str, Any]:
         return {}
     values = ((key, plain_value(value)) for key, value in node.entries.items() if key not in known)
     return {key: value for key, value in values if value is not None}
+
+
+def unknown_field(key: str, known: Iterable[str]) -> str:
+    """What to say about a field that no type knows: which one may have been meant."""
+    import difflib
+
+    near = difflib.get_close_matches(key, tuple(known), n=1)
+    meant = f" (did you mean {near[0]}?)" if near else ""
+    return f"is not a field of this kind; it is kept and not acted on{meant}"

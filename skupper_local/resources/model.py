@@ -1,11 +1,13 @@
-"""The declared resources, one frozen dataclass per kind that this program acts on.
+"""The declared resources, one frozen dataclass per kind.
 
 A resource is what a YAML document says, typed. The fields of ``spec`` stand directly on the class under their Python names;
 ``status`` is kept as it was read, because it is derived and never decides anything. What the type does not know is kept in
 ``unknown`` (top level), ``unknown_spec`` and ``metadata.unknown``, so that reading and writing a file changes nothing that a
 newer version or another tool put there (reference-engine, appendix A, lists the fields).
 
-Any other kind is an :class:`OtherResource`: kept as read, written back as read, and named to the user as not yet acted on.
+Some kinds are typed although nothing here acts on them (:func:`~skupper_local.resources.kinds.kept_because` says why): mistakes
+in them are found all the same. Any other kind is an :class:`OtherResource`: kept as read, written back as read, and named to
+the user.
 """
 
 from __future__ import annotations
@@ -110,6 +112,51 @@ class Connector(Resource):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Strategy:
+    """How a MultiKeyListener chooses among its routing keys, which stand in their order.
+
+    ``weights`` holds the weight of each key when new connections are shared by weight, and is empty when all go to the first
+    key that can be reached. ``unknown`` is what stands beside the strategy, ``unknown_inside`` what stands in it.
+    """
+
+    routing_keys: tuple[str, ...]
+    weights: tuple[int, ...] = ()
+    unknown: Mapping[str, Any] = field(default_factory=dict)
+    unknown_inside: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def weighted(cls, weights: Mapping[str, int], **unknown: Mapping[str, Any]) -> Strategy:
+        """By weight; the order of the keys means nothing."""
+        keys = tuple(sorted(weights))
+        return cls(routing_keys=keys, weights=tuple(weights[key] for key in keys), **unknown)
+
+    @property
+    def name(self) -> str:
+        """``priority`` or ``weighted``, as in YAML and for the router."""
+        return "weighted" if self.weights else "priority"
+
+    @property
+    def values(self) -> tuple[int, ...]:
+        """The number of each key as the router takes it: its weight, or the higher the earlier (reference-engine 3.2)."""
+        return self.weights or tuple(reversed(range(len(self.routing_keys))))
+
+
+@dataclass(frozen=True, kw_only=True)
+class MultiKeyListener(Resource):
+    """A socket at this site that is connected to the connectors of several routing keys."""
+
+    kind = "MultiKeyListener"
+
+    host: str
+    port: int
+    strategy: Strategy
+    tls_credentials: str = ""
+    require_client_cert: bool = False
+    observer: str = ""
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Endpoint:
     """Where a site can be dialled: ``name`` is the role (``inter-router`` or ``edge``), ``port`` is written as text in YAML."""
 
@@ -167,6 +214,111 @@ class RouterAccess(Resource):
 
 
 @dataclass(frozen=True, kw_only=True)
+class AccessGrant(Resource):
+    """Permission to redeem tokens for links to this site: how often (0: once) and how long (empty: the default)."""
+
+    kind = "AccessGrant"
+
+    redemptions_allowed: int = 0
+    expiration_window: str = ""
+    code: str = field(default="", repr=False)
+    issuer: str = ""
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccessToken(Resource):
+    """What is exchanged for a link, once: where, with which secret code, and which CA vouches for that place."""
+
+    kind = "AccessToken"
+
+    url: str
+    code: str = field(repr=False)
+    ca: str
+    link_cost: int = 0
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Certificate(Resource):
+    """Credentials to be made: a CA (``signing``), a server's or a client's, the latter two signed by the CA named ``ca``."""
+
+    kind = "Certificate"
+
+    subject: str
+    ca: str = ""
+    hosts: tuple[str, ...] = ()
+    client: bool = False
+    server: bool = False
+    signing: bool = False
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServicePort:
+    """A port of a SecuredAccess; ``target_port`` 0 means the same port."""
+
+    name: str
+    port: int
+    target_port: int = 0
+    protocol: str = ""
+    unknown: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecuredAccess(Resource):
+    """Secure access to pods, from outside of a cluster."""
+
+    kind = "SecuredAccess"
+
+    selector: Mapping[str, str]
+    ports: tuple[ServicePort, ...]
+    access_type: str = ""
+    certificate: str = ""
+    issuer: str = ""
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttachedConnector(Resource):
+    """Pods in another namespace of a cluster than the site's, offered to the network by the site."""
+
+    kind = "AttachedConnector"
+
+    site_namespace: str
+    selector: str
+    port: int
+    tls_credentials: str = ""
+    use_client_cert: bool = False
+    type: str = ""
+    include_not_ready_pods: bool = False
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttachedConnectorBinding(Resource):
+    """The site's half of an AttachedConnector: the namespace it is in, and the routing key for it."""
+
+    kind = "AttachedConnectorBinding"
+
+    connector_namespace: str
+    routing_key: str
+    expose_pods_by_name: bool = False
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfigMap(Resource):
+    """Texts (``data``) and bytes (``binary_data``) by name. Nothing of the site is configured by one."""
+
+    kind = "ConfigMap"
+    api_version = "v1"
+
+    data: Mapping[str, str] = field(default_factory=dict)
+    binary_data: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Secret(Resource):
     """Credentials by file name (``ca.crt``, ``tls.crt``, ``tls.key``, ...). The content never shows in ``repr``."""
 
@@ -179,7 +331,7 @@ class Secret(Resource):
 
 @dataclass(frozen=True, kw_only=True)
 class OtherResource(Resource):
-    """A kind that is kept and not yet acted on. ``body`` is the document without ``metadata`` and ``status``, as read."""
+    """A kind that is not known. ``body`` is the document without ``metadata`` and ``status``, as read."""
 
     other_kind: str
     other_api_version: str

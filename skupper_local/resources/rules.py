@@ -18,6 +18,8 @@ _OBJECT_NAME = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z
 _HOST = re.compile(r"[a-z0-9]+(?:[-.][a-z0-9]+)*")
 _DATA_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
 _KIND = re.compile(r"[A-Z][A-Za-z0-9]{0,62}")
+_DURATION = re.compile(r"0|\+?(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+")
+_GRANT_URL = re.compile(r"https://[^\s/?#@]+(?:[/?#]\S*)?")
 
 
 def name_rule(name: str) -> str:
@@ -112,3 +114,46 @@ def endpoint_host_rule(host: str) -> str:
 def role_port_rule(port: int) -> str:
     """A port of an access role; 0 stands for the role's usual port."""
     return "" if port == 0 else port_rule(port)
+
+
+def cost_rule(cost: int) -> str:
+    """The cost of a link; 0 stands for none given."""
+    return "" if 0 <= cost <= 2**31 - 1 else "must be a whole number from 1 to 2147483647"
+
+
+def weight_rule(weight: int) -> str:
+    """The share of new connections that a routing key gets, relative to the others."""
+    return "" if 1 <= weight <= 2**31 - 1 else "must be a whole number from 1 to 2147483647"
+
+
+def count_rule(count: int) -> str:
+    """How often something may be done; 0 stands for the default."""
+    return "" if 0 <= count <= 2**31 - 1 else "must be a whole number from 1 to 2147483647"
+
+
+def duration_rule(duration: str) -> str:
+    """A length of time as Go writes it (reference-engine 5.5)."""
+    if len(duration) <= 64 and _DURATION.fullmatch(duration):
+        return ""
+    return "must be a length of time such as 15m, 1h30m or 90s"
+
+
+def grant_url_rule(url: str) -> str:
+    """Where a token is redeemed; never in clear text (reference-engine 5.4)."""
+    if len(url) <= 2048 and url.isprintable() and _GRANT_URL.fullmatch(url):
+        return ""
+    return "must be a URL that begins with https://"
+
+
+def authority_rule(pem: str) -> str:
+    """Certificates to trust, in PEM form. They are parsed when they are used."""
+    if "-----BEGIN CERTIFICATE-----" in pem and "-----END CERTIFICATE-----" in pem:
+        return ""
+    return "must be a certificate in PEM form"
+
+
+def code_rule(code: str) -> str:
+    """The secret of a grant: it travels as the body of a request."""
+    return (
+        "" if len(code) <= 1024 and code.isprintable() else "must be printable and of at most 1024 characters"
+    )

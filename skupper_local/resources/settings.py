@@ -13,7 +13,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from skupper_local.resources.model import Connector, Site
+from skupper_local.resources.model import Connector, Link, Site
+from skupper_local.resources.router_settings import LINK_SETTINGS, SITE_SETTINGS
 
 NETWORK = "network"
 CPUS = "cpus"
@@ -155,9 +156,17 @@ def selector_rule(selector: str) -> str:
     return "" if good else "must be labels with their values, such as app=backend or app=backend,tier=web"
 
 
+CONTAINER_SETTINGS: Mapping[str, Callable[[str], str]] = {
+    NETWORK: network_rule,
+    CPUS: cpus_rule,
+    MEMORY: memory_rule,
+}
+"""Settings of a Site that speak of its router's container, and the rule of each."""
+
 SETTINGS: Mapping[type, Mapping[str, Callable[[str], str]]] = {
-    Site: {NETWORK: network_rule, CPUS: cpus_rule, MEMORY: memory_rule},
+    Site: {**CONTAINER_SETTINGS, **SITE_SETTINGS},
     Connector: {CONTAINER: container_rule, WORKLOAD: workload_rule},
+    Link: LINK_SETTINGS,
 }
 """The settings that have an effect here, by kind, and the rule of each."""
 

@@ -52,13 +52,18 @@ class CertificateWanted:
 class CredentialsCopy:
     """A directory ``runtime/certs/<profile>`` whose files come from elsewhere.
 
-    Either ``secret`` names the Secret that holds them (links), or ``certificate`` names the wanted certificate whose
+    Either ``secret`` names the Secret that holds them (links, proxies), or ``certificate`` names the wanted certificate whose
     ``ca.crt`` alone is copied (a connector over TLS without a client certificate; reference-engine 11.2, defect 1).
     """
 
     profile: str
     secret: str = ""
     certificate: str = ""
+
+
+def proxy_credentials(secret: str) -> str:
+    """The directory in ``runtime/certs`` with what the router needs to know of a proxy; container platforms mount no other."""
+    return f"{secret}-proxy"
 
 
 def authority(name: str, *used_by: str) -> CertificateWanted:
@@ -97,6 +102,24 @@ def merged(one: CertificateWanted, other: CertificateWanted) -> CertificateWante
         hosts=distinct((*one.hosts, *other.hosts)),
         trust=distinct((*one.trust, *other.trust)),
         used_by=distinct((*one.used_by, *other.used_by)),
+    )
+
+
+def declared_for(needed: CertificateWanted, declared: CertificateWanted) -> CertificateWanted | None:
+    """What the site needs, as a Certificate of the same name declares it; None when it cannot serve the purpose.
+
+    The declared subject counts, and its hosts are added. For listeners and connectors the declared CA signs; who links to
+    the site trusts the CA of the access, so that one stays.
+    """
+    if declared.purpose is not needed.purpose or needed.issuer not in (SERVICE_CA, declared.issuer):
+        return None
+    return replace(
+        needed,
+        subject=declared.subject,
+        hosts=distinct((*needed.hosts, *declared.hosts)),
+        issuer=declared.issuer,
+        trust=distinct((declared.issuer, *(name for name in needed.trust if name != needed.issuer))),
+        used_by=distinct((*needed.used_by, *declared.used_by)),
     )
 
 

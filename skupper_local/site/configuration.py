@@ -11,7 +11,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from skupper_local.entities import Entity
+from skupper_local.resources.router_settings import data_connections_wanted, logging_wanted, proxy_wanted
+from skupper_local.site.certificates import proxy_credentials
 from skupper_local.site.model import Access, SiteModel
+from skupper_local.site.state import PROXY_HOST, PROXY_PASSWORD, PROXY_PORT, PROXY_USER
 
 PLATFORM_LINUX = "linux"
 SKROUTERD = "skrouterd"
@@ -24,12 +27,14 @@ def router_configuration(model: SiteModel) -> list[Entity]:
     entities = [
         _entity("router", **_router(model)),
         *_ssl_profiles(model),
+        *_proxy_profiles(model),
         *_connectors(model),
         *(listener for access in model.accesses for listener in _listeners(model, access)),
         _entity("address", prefix="mc", distribution="multicast"),
         *_tcp_connectors(model),
         *_tcp_listeners(model),
-        _entity("log", module="ROUTER_CORE", enable="error+"),
+        *_listener_addresses(model),
+        *_logs(model),
     ]
     return [*entities, _site(model, {entity.name for entity in entities})]
 
@@ -59,6 +64,7 @@ def _router(model: SiteModel) -> dict[str, Any]:
         "id": model.router_id,
         "mode": model.mode,
         "helloMaxAgeSeconds": "3",
+        "dataConnectionCount": data_connections_wanted(model.state.site),
         "metadata": json.dumps(metadata, separators=(",", ":")),
     }
 
@@ -70,15 +76,14 @@ def _ssl_profiles(model: SiteModel) -> Iterator[Entity]:
         for link in model.state.links.values()
         if link.endpoint_for(model.link_role)
     }
-    complete |= {listener.tls_credentials for listener in model.state.listeners.values()}
+    complete |= {listener.tls_credentials for listener in model.state.all_listeners}
     trusting: set[str] = set()
     for connector in model.state.connectors.values():
         (complete if connector.use_client_cert else trusting).add(
             _connector_profile(connector.tls_credentials, connector.use_client_cert)
         )
-    base = model.facts.home if model.facts.platform == PLATFORM_LINUX else _CONTAINER_BASE
     for name in sorted((complete | trusting) - {""}):
-        directory = f"{base}/runtime/certs/{name}"
+        directory = _credentials_directory(model, name)
         if name in complete:
             yield _entity(
                 "sslProfile",
@@ -89,6 +94,27 @@ def _ssl_profiles(model: SiteModel) -> Iterator[Entity]:
             )
         else:
             yield _entity("sslProfile", name=name, caCertFile=f"{directory}/ca.crt")
+
+
+def _credentials_directory(model: SiteModel, name: str) -> str:
+    """Where the router finds credentials."""
+    base = model.facts.home if model.facts.platform == PLATFORM_LINUX else _CONTAINER_BASE
+    return f"{base}/runtime/certs/{name}"
+
+
+def _proxy_profiles(model: SiteModel) -> Iterator[Entity]:
+    """The password stays in its file; routers read it from there."""
+    for name in model.state.proxies:
+        data = model.state.secrets[name].data
+        password = f"file:{_credentials_directory(model, proxy_credentials(name))}/{PROXY_PASSWORD}"
+        yield _entity(
+            "proxyProfile",
+            name=proxy_credentials(name),
+            host=data[PROXY_HOST].decode(),
+            port=data[PROXY_PORT].decode(),
+            username=data.get(PROXY_USER, b"").decode(),
+            password=password if data.get(PROXY_PASSWORD) else None,
+        )
 
 
 def _connector_profile(credentials: str, client_certificate: bool) -> str:
@@ -107,6 +133,7 @@ def _connectors(model: SiteModel) -> Iterator[Entity]:
                 port=str(endpoint.port),
                 cost=max(1, link.cost),
                 sslProfile=f"{link.tls_credentials}-profile",
+                proxyProfile=proxy_credentials(proxy_wanted(link)) if proxy_wanted(link) else None,
             )
 
 
@@ -150,3 +177,40 @@ def _tcp_listeners(model: SiteModel) -> Iterator[Entity]:
             sslProfile=listener.tls_credentials,
             observer=listener.observer,
         )
+    for several in model.state.multi_key_listeners.values():
+        yield _entity(
+            "tcpListener",
+            name=_several(several.name),
+            host=model.facts.reach.bound(several.host),
+            port=str(several.port),
+            sslProfile=several.tls_credentials,
+            observer=several.observer,
+            multiAddressStrategy=several.strategy.name,
+            authenticatePeer=several.require_client_cert or None,
+        )
+
+
+def _listener_addresses(model: SiteModel) -> Iterator[Entity]:
+    """The routing keys of the listeners that have several, each with its rank or weight."""
+    for listener in model.state.multi_key_listeners.values():
+        strategy = listener.strategy
+        for key, value in zip(strategy.routing_keys, strategy.values, strict=True):
+            yield _entity(
+                "listenerAddress",
+                name=f"{listener.name}/{key}",
+                address=key,
+                value=value,
+                listener=_several(listener.name),
+            )
+
+
+def _several(name: str) -> str:
+    """What the router calls a listener with several keys."""
+    return f"multiAddress/{name}"
+
+
+def _logs(model: SiteModel) -> Iterator[Entity]:
+    """What the site's settings say, and nothing else; without them, the errors of the router's core."""
+    wanted = logging_wanted(model.state.site) or {"ROUTER_CORE": "error+"}
+    for module in sorted(wanted):
+        yield _entity("log", module=module, enable=wanted[module])

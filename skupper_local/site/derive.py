@@ -12,16 +12,15 @@ from dataclasses import dataclass, field, replace
 
 from skupper_local.resources import (
     AccessRole,
+    Certificate,
     InvalidResourcesError,
     Metadata,
-    OtherResource,
     Problem,
     Resource,
     RouterAccess,
-    Site,
 )
-from skupper_local.resources.model import API_VERSION
-from skupper_local.resources.settings import HOST_NETWORK, NETWORK, SETTINGS
+from skupper_local.resources.settings import CONTAINER_SETTINGS, HOST_NETWORK, NETWORK
+from skupper_local.site.capabilities import beyond_router
 from skupper_local.site.certificates import (
     LOCAL_CA,
     LOCAL_CLIENT,
@@ -33,9 +32,12 @@ from skupper_local.site.certificates import (
     Purpose,
     authority,
     client,
+    declared_for,
     distinct,
     merged,
+    proxy_credentials,
     server,
+    subject_of,
 )
 from skupper_local.site.configuration import PLATFORM_LINUX, router_configuration
 from skupper_local.site.model import Access, PortWanted, SiteFacts, SiteModel
@@ -57,7 +59,7 @@ _LOCAL_PORT = 5671
 
 def ports_wanted(state: SiteState) -> tuple[PortWanted, ...]:
     """The ports to find before :func:`derive`: for local tools, and two more when the site accepts links by itself."""
-    declared = [listener.port for listener in state.listeners.values()]
+    declared = [listener.port for listener in state.all_listeners]
     for access in state.router_accesses.values():
         declared += [role.port or DEFAULT_PORTS[role.name] for role in access.roles]
     avoid = frozenset(declared)
@@ -81,6 +83,7 @@ def derive(state: SiteState, facts: SiteFacts) -> SiteModel:
         accesses=derivation.accesses(),
         certificates=derivation.certificates(),
         copies=derivation.copies(),
+        warnings=tuple(derivation.warnings()),
     )
     derivation.check(model)
     if derivation.problems:
@@ -99,18 +102,17 @@ def active_resources(model: SiteModel) -> tuple[Resource, ...]:
     accesses = {access.name: access.resource for access in model.accesses}
     site = replace(state.site, metadata=replace(state.site.metadata, uid=model.facts.site_id))
     generated = {wanted.name: _certificate_resource(wanted, state.namespace) for wanted in model.certificates}
-    others = (
-        other for other in state.others if not (other.other_kind == "Certificate" and other.name in generated)
-    )
+    declared = (item for item in state.certificates.values() if item.name not in generated)
     return (
         site,
-        *state.listeners.values(),
+        *state.all_listeners,
         *state.connectors.values(),
         *state.links.values(),
         *accesses.values(),
         *state.secrets.values(),
         *generated.values(),
-        *others,
+        *declared,
+        *state.others,
     )
 
 
@@ -149,21 +151,16 @@ def _port_key(access: str, role: str) -> str:
     return f"{access}/{role}"
 
 
-def _certificate_resource(wanted: CertificateWanted, namespace: str) -> OtherResource:
+def _certificate_resource(wanted: CertificateWanted, namespace: str) -> Certificate:
     """A Certificate as the reference writes it to ``runtime/resources`` (reference-engine, appendix A)."""
-    spec = {
-        "ca": wanted.issuer,
-        "subject": wanted.subject,
-        "hosts": list(wanted.hosts),
-        "client": wanted.purpose is Purpose.CLIENT,
-        "server": wanted.purpose is Purpose.SERVER,
-        "signing": wanted.purpose is Purpose.CA,
-    }
-    return OtherResource(
-        other_kind="Certificate",
-        other_api_version=API_VERSION,
+    return Certificate(
         metadata=Metadata(name=wanted.name, namespace=namespace),
-        body={"spec": {key: value for key, value in spec.items() if value}},
+        ca=wanted.issuer,
+        subject=wanted.subject,
+        hosts=wanted.hosts,
+        client=wanted.purpose is Purpose.CLIENT,
+        server=wanted.purpose is Purpose.SERVER,
+        signing=wanted.purpose is Purpose.CA,
         status={"message": "OK"},
     )
 
@@ -230,19 +227,50 @@ class _Derivation:
     # Credentials.
 
     def certificates(self) -> tuple[CertificateWanted, ...]:
+        """Every certificate of the site: CAs first. What a Certificate declares joins what the site needs of the same name."""
         leaves: dict[str, CertificateWanted] = {}
-        for resource, wanted in (*self.access_certificates(), *self.service_certificates()):
+        needed = (*self.access_certificates(), *self.service_certificates(), *self.declared_certificates())
+        for resource, wanted in needed:
             known = leaves.get(wanted.name)
-            together = merged(known, wanted) if known else wanted
-            if together is None and known:
-                rule = f"names credentials of {', '.join(known.used_by)}, which serve another purpose"
-                self.problems.append(problem_at(resource, "spec.tlsCredentials", wanted.name, rule))
-            elif together:
+            if known is None:
+                together: CertificateWanted | None = wanted
+            elif isinstance(resource, Certificate):
+                together = declared_for(known, wanted)
+            else:
+                together = merged(known, wanted)
+            if together:
                 leaves[wanted.name] = together
+            elif known:
+                path = "metadata.name" if isinstance(resource, Certificate) else "spec.tlsCredentials"
+                what = f"are a {known.purpose.value}'s, signed by {known.issuer}"
+                rule = f"names credentials of {', '.join(known.used_by)}, which {what}"
+                self.problems.append(problem_at(resource, path, wanted.name, rule))
         issuers: dict[str, list[str]] = {}
         for leaf in leaves.values():
             issuers.setdefault(leaf.issuer, []).extend(leaf.used_by)
-        return (*(authority(name, *distinct(users)) for name, users in issuers.items()), *leaves.values())
+        for declared in self.state.certificates.values():
+            if declared.signing:
+                issuers.setdefault(declared.name, []).append(declared.title)
+        for name in issuers.keys() & leaves.keys():
+            resource = self.state.certificates.get(name, self.state.site)
+            rule = f"is the name of a CA and of the credentials of {', '.join(leaves[name].used_by)}"
+            self.problems.append(problem_at(resource, "metadata.name", name, rule))
+        return (*(self.authority(name, users) for name, users in issuers.items()), *leaves.values())
+
+    def authority(self, name: str, users: list[str]) -> CertificateWanted:
+        """A CA, under the subject that a Certificate of its name declares."""
+        declared = self.state.certificates.get(name)
+        wanted = authority(name, *distinct(users))
+        return replace(wanted, subject=subject_of(declared.subject)) if declared else wanted
+
+    def declared_certificates(self) -> Iterable[tuple[Resource, CertificateWanted]]:
+        """Certificates of servers and clients that are declared as such; their CA may be declared, supplied, or the site's."""
+        for item in self.state.certificates.values():
+            if item.server:
+                yield item, server(item.name, item.subject, item.hosts, issuer=item.ca, used_by=item.title)
+            elif item.client:
+                wanted = client(item.name, issuer=item.ca, used_by=item.title)
+                yield item, replace(wanted, subject=subject_of(item.subject))
 
     def access_certificates(self) -> Iterable[tuple[Resource, CertificateWanted]]:
         for access in self.accesses():
@@ -258,7 +286,7 @@ class _Derivation:
             yield resource, client(access.client_credentials, issuer=access.issuer, used_by=user)
 
     def service_certificates(self) -> Iterable[tuple[Resource, CertificateWanted]]:
-        for listener in self.state.listeners.values():
+        for listener in self.state.all_listeners:
             name = listener.tls_credentials
             if name:
                 hosts = self.listener_hosts(listener.name, listener.host)
@@ -284,6 +312,8 @@ class _Derivation:
         for link in self.state.links.values():
             copy = CredentialsCopy(f"{link.tls_credentials}-profile", secret=link.tls_credentials)
             wanted[copy.profile] = copy
+        for proxy in self.state.proxies:
+            wanted[proxy_credentials(proxy)] = CredentialsCopy(proxy_credentials(proxy), secret=proxy)
         for connector in self.state.connectors.values():
             name = connector.tls_credentials
             if name and not connector.use_client_cert:
@@ -293,41 +323,43 @@ class _Derivation:
                     self.problems.append(problem_at(connector, "spec.tlsCredentials", name, rule))
         return tuple(wanted.values())
 
+    def check_directories(self, model: SiteModel) -> None:
+        """Certificates and copies share the names of one directory."""
+        users = {wanted.name: wanted.used_by for wanted in model.certificates if wanted.issuer}
+        for copy in model.copies:
+            if copy.profile in users:
+                source = f"Secret {copy.secret}" if copy.secret else f"the CA of {copy.certificate}"
+                rule = f"is where the router finds {source} as well; rename the credentials of {', '.join(users[copy.profile])}"
+                resource: Resource = self.state.certificates.get(copy.profile, self.state.site)
+                self.problems.append(problem_at(resource, "metadata.name", copy.profile, rule))
+
     # What can be seen only now.
 
+    def warnings(self) -> Iterable[Problem]:
+        for connector in self.state.connectors.values():
+            if why := self.facts.reach.warning(connector):
+                yield problem_at(connector, "", None, why)
+
     def check(self, model: SiteModel) -> None:
-        self.check_router()
+        self.problems += beyond_router(model, router_configuration(model))
+        self.check_directories(model)
         self.check_container()
         self.check_ports(model)
         if not self.problems:
             self.check_names(model)
 
-    def check_router(self) -> None:
-        if self.facts.router_kind != "embedded":
-            return
-        site = self.state.site
-        if site.edge:
-            rule = "the embedded router cannot run an edge site yet; use skrouterd, or an interior site"
-            self.problems.append(problem_at(site, "spec.edge", site.edge, rule))
-        for listener in self.state.listeners.values():
-            if listener.observer in ("http1", "http2"):
-                rule = (
-                    "the embedded router does not inspect traffic yet; leave observer out, or use skrouterd"
-                )
-                self.problems.append(problem_at(listener, "spec.observer", listener.observer, rule))
-
     def check_container(self) -> None:
         """What a Site says of its router's container needs one; what is published needs an address."""
         site = self.state.site
         if self.facts.platform == PLATFORM_LINUX:
-            for key in SETTINGS[Site]:
+            for key in CONTAINER_SETTINGS:
                 value = site.settings.get(key, "")
                 if value and (key, value) != (NETWORK, HOST_NETWORK):
                     rule = "has no meaning on platform linux, where the router runs in no container"
                     self.problems.append(problem_at(site, f"spec.settings.{key}", value, rule))
         if self.facts.reach.network:
             bound: list[tuple[Resource, str, str]] = [
-                (listener, "spec.host", listener.host) for listener in self.state.listeners.values()
+                (listener, "spec.host", listener.host) for listener in self.state.all_listeners
             ]
             bound += [
                 (access, "spec.bindHost", access.bind_host) for access in self.state.router_accesses.values()
@@ -353,7 +385,7 @@ class _Derivation:
             self.check_ports_once(model)
         declared: list[tuple[Resource, str, Socket]] = [
             (listener, "spec.port", Socket(reach.bound(listener.host), listener.port, ""))
-            for listener in self.state.listeners.values()
+            for listener in self.state.all_listeners
         ]
         for access in model.accesses:
             if access.declared:
@@ -373,7 +405,7 @@ class _Derivation:
             if access.declared
             for port in access.ports.values()
         }
-        for listener in self.state.listeners.values():
+        for listener in self.state.all_listeners:
             owner = owners.setdefault(listener.port, listener.title)
             if owner != listener.title:
                 rule = (

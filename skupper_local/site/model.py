@@ -37,7 +37,8 @@ class SiteFacts:
     ``hostname_addresses`` what ``hostname`` resolves to; ``addresses`` those of the machine's interfaces in their order;
     ``added_hosts`` further hosts for the server certificate of an access, by its name (asked for with ``--host`` before);
     ``link_issuers`` the CAs of generated links (names in ``runtime/issuers``) that are not revoked; ``router_kind`` is
-    ``embedded``, ``skrouterd`` or ``image``; ``reach`` is from where the router sees the world.
+    ``embedded``, ``skrouterd`` or ``image``, ``router_version`` that of ``skrouterd`` if it is known; ``reach`` is from where
+    the router sees the world.
     """
 
     site_id: str
@@ -51,6 +52,7 @@ class SiteFacts:
     added_hosts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     link_issuers: tuple[str, ...] = ()
     router_kind: str = "embedded"
+    router_version: str = ""
     reach: Reach = field(default_factory=Reach)
 
 
@@ -119,8 +121,7 @@ class SiteModel:
             for port in access.ports.values()
         }
         places |= {
-            Published(published_at(listener.host), listener.port)
-            for listener in self.state.listeners.values()
+            Published(published_at(listener.host), listener.port) for listener in self.state.all_listeners
         }
         return tuple(sorted(places))
 
@@ -130,7 +131,8 @@ class SiteModel:
         reach = self.facts.reach
         if not (reach.network and reach.names):
             return ()
-        return tuple(name for name in sorted(self.state.listeners) if name not in reach.taken)
+        names = {listener.name for listener in self.state.all_listeners}
+        return tuple(sorted(names - reach.taken))
 
     @property
     def management_port(self) -> int:

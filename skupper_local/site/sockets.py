@@ -2,6 +2,7 @@
 
 A socket on all interfaces takes the port on every one of them, so ``0.0.0.0:8080`` and ``127.0.0.1:8080`` exclude each
 other; the reference compares the texts alone and leaves the clash to the router (reference-engine 2.3, "Not validated").
+The two families of addresses are apart: routers bind ``::`` for IPv6 alone, and an empty host for both.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ DEFAULT_PORTS = {"inter-router": 55671, "edge": 45671}
 """The port of each role of a link access when none is said (reference-engine 3.2)."""
 
 _ALL_IPV4 = "0.0.0.0"  # noqa: S104
-_EVERYWHERE = ("", "::")  # a socket bound to :: takes IPv4 as well
+_ALL_IPV6 = "::"
 LOOPBACK_NAMES = ("127.0.0.1", "localhost")
 
 
@@ -46,33 +47,55 @@ class SocketTable:
     """The sockets of a site; finds the one that is in the way of another in constant time."""
 
     def __init__(self) -> None:
-        self._ports: dict[int, dict[str, Socket]] = {}
+        self._ports: dict[int, tuple[dict[str, Socket], dict[str, Socket]]] = {}
 
     def in_the_way(self, socket: Socket) -> Socket | None:
         """A socket in the table that cannot be bound at the same time as ``socket``."""
-        taken = self._ports.get(socket.port)
-        if not taken:
+        families = self._ports.get(socket.port)
+        if not families:
             return None
-        host = _normal(socket.host)
-        if host in _EVERYWHERE:
-            return next(iter(taken.values()))
-        if host == _ALL_IPV4:
-            return next((other for key, other in taken.items() if ":" not in key or key in _EVERYWHERE), None)
-        keys = (host, *_EVERYWHERE) if ":" in host else (host, *_EVERYWHERE, _ALL_IPV4)
-        return next((taken[key] for key in keys if key in taken), None)
+        for place in _places(socket.host):
+            taken = families[_family(place)]
+            everywhere = _ALL_IPV6 if _family(place) else _ALL_IPV4
+            if place == everywhere and taken:
+                return next(iter(taken.values()))
+            found = taken.get(place) or taken.get(everywhere)
+            if found:
+                return found
+        return None
+
+    def in_the_other_family(self, socket: Socket) -> Socket | None:
+        """A socket of the other family of addresses that holds the port, when one of the two is on all addresses of IPv6.
+
+        Where IPv6 sockets take IPv4 as well, as some engines have it for the ports they publish, these two exclude each other.
+        """
+        ipv4, ipv6 = self._ports.get(socket.port, ({}, {}))
+        if _places(socket.host) == (_ALL_IPV6,):
+            return next(iter(ipv4.values()), None)
+        return ipv6.get(_ALL_IPV6)
 
     def add(self, socket: Socket) -> None:
         """Put ``socket`` into the table."""
-        self._ports.setdefault(socket.port, {}).setdefault(_normal(socket.host), socket)
+        families = self._ports.setdefault(socket.port, ({}, {}))
+        for place in _places(socket.host):
+            families[_family(place)].setdefault(place, socket)
 
 
-def _normal(host: str) -> str:
+def _places(host: str) -> tuple[str, ...]:
+    """The addresses a socket is bound to. A host name other than ``localhost`` counts as one IPv4 address of its own."""
+    if host == "":
+        return (_ALL_IPV4, _ALL_IPV6)
     if host == "localhost":
-        return "127.0.0.1"
+        return ("127.0.0.1", "::1")
     try:
-        return str(ipaddress.ip_address(host))
+        return (str(ipaddress.ip_address(host)),)
     except ValueError:
-        return host
+        return (host,)
+
+
+def _family(place: str) -> int:
+    """0 for IPv4 and names, 1 for IPv6."""
+    return 1 if ":" in place else 0
 
 
 def _is(host: str, kind: str) -> bool:

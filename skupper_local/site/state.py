@@ -1,8 +1,9 @@
 """The declared site: all resources of a namespace together, and the rules between them.
 
 The rules are the reference's (reference-engine 2.1 and 2.3) and those that it lacks although breaking them cannot work: an
-edge site that accepts links, two resources of one name in two files, a listener on the port of the link access. Every
-broken rule is reported, with the place it was declared at.
+edge site that accepts links, two resources of one name in two files, two listeners that cannot be bound at the same time, a
+link that leads nowhere, through a proxy that nobody describes. Every broken rule is reported, with the place it was declared
+at.
 """
 
 from __future__ import annotations
@@ -12,21 +13,26 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from skupper_local.resources import (
+    Certificate,
     Connector,
     InvalidResourcesError,
     Link,
     Listener,
-    OtherResource,
+    MultiKeyListener,
     Problem,
     Resource,
     RouterAccess,
     Secret,
     Site,
+    host_rule,
     in_namespace,
+    kept_because,
     kind_of,
+    port_rule,
     printable,
     shown,
 )
+from skupper_local.resources.router_settings import PROXY, proxy_wanted
 from skupper_local.site.certificates import LOCAL_CA, RESERVED, SERVICE_CA
 from skupper_local.site.sockets import DEFAULT_PORTS, Socket, SocketTable
 
@@ -36,12 +42,20 @@ LOCAL_ACCESS = "skupper-local"
 LINK_FILES = ("ca.crt", "tls.crt", "tls.key")
 """What the Secret of a link must hold."""
 
+PROXY_HOST, PROXY_PORT, PROXY_USER, PROXY_PASSWORD = "host", "port", "username", "password"
+"""What the Secret of a proxy holds: where it is, and if it asks for it, a name and a password (concepts 5)."""
+_LONGEST_PASSWORD = 199
+"""Bytes that skrouterd reads of a password file."""
+
 Kind = TypeVar("Kind", bound=Resource)
 
 
 @dataclass(frozen=True)
 class SiteState:
-    """The resources of one namespace that hold together, each kind by name and sorted by it."""
+    """The resources of one namespace that hold together, each kind by name and sorted by it.
+
+    ``others`` are those that nothing here acts on, of kinds that are known or not.
+    """
 
     namespace: str
     site: Site
@@ -50,11 +64,23 @@ class SiteState:
     links: Mapping[str, Link]
     router_accesses: Mapping[str, RouterAccess]
     secrets: Mapping[str, Secret]
-    others: tuple[OtherResource, ...] = ()
+    multi_key_listeners: Mapping[str, MultiKeyListener] = field(default_factory=dict)
+    certificates: Mapping[str, Certificate] = field(default_factory=dict)
+    others: tuple[Resource, ...] = ()
+
+    @property
+    def all_listeners(self) -> tuple[Listener | MultiKeyListener, ...]:
+        """Every socket that applications connect to, whatever the number of its routing keys."""
+        return (*self.listeners.values(), *self.multi_key_listeners.values())
+
+    @property
+    def proxies(self) -> tuple[str, ...]:
+        """The names of the Secrets that describe proxies of links."""
+        return tuple(dict.fromkeys(filter(None, map(proxy_wanted, self.links.values()))))
 
     def supplying_secrets(self) -> dict[str, Secret]:
         """The Secrets that may supply a certificate of their name: those that no link uses."""
-        of_links = {link.tls_credentials for link in self.links.values()}
+        of_links = {link.tls_credentials for link in self.links.values()} | set(self.proxies)
         return {name: secret for name, secret in self.secrets.items() if name not in of_links}
 
     def resources(self) -> tuple[Resource, ...]:
@@ -63,8 +89,10 @@ class SiteState:
             self.site,
             *self.listeners.values(),
             *self.connectors.values(),
+            *self.multi_key_listeners.values(),
             *self.links.values(),
             *self.router_accesses.values(),
+            *self.certificates.values(),
             *self.secrets.values(),
             *self.others,
         )
@@ -95,6 +123,7 @@ def assemble(resources: Iterable[Resource], *, namespace: str) -> Assembled:
     assembly.check_site()
     assembly.check_accesses()
     assembly.check_links()
+    assembly.check_proxies()
     assembly.check_credentials()
     assembly.check_sockets()
     assembly.name_others()
@@ -196,13 +225,56 @@ class _Assembly:
                     rule = f"must hold {', '.join(missing)}, which {link.title} needs"
                     self.wrong(secret, "data", None, rule)
             if link.endpoint_for(role) is None:
-                self.warn(
-                    link, "spec.endpoints", None, f"holds no endpoint named {role}, so nothing can be dialled"
+                rule = f"must hold an endpoint named {role}, in which role this site dials"
+                self.wrong(link, "spec.endpoints", None, rule)
+
+    def check_proxies(self) -> None:
+        """A link through a proxy needs a Secret that says where the proxy is. No value of it appears in a message."""
+        secrets = self.kind(Secret)
+        checked: set[str] = set()
+        for link in self.kind(Link).values():
+            name = proxy_wanted(link)
+            if not name or name in checked:
+                continue
+            secret = secrets.get(name)
+            if secret is None:
+                rule = "no Secret of that name is declared; it holds host and port of the proxy"
+                self.wrong(link, f"spec.settings.{PROXY}", name, rule)
+                continue
+            checked.add(name)
+            host, port, user, password = (
+                secret.data.get(key, b"").decode("utf-8", "replace")
+                for key in (PROXY_HOST, PROXY_PORT, PROXY_USER, PROXY_PASSWORD)
+            )
+            if host_rule(host.lower()):
+                self.wrong(
+                    secret,
+                    f"data.{PROXY_HOST}",
+                    None,
+                    f"{host_rule(host.lower())}: {link.title} goes through it",
+                )
+            if port_rule(int(port) if port.isascii() and port.isdecimal() and len(port) <= 5 else 0):
+                self.wrong(
+                    secret,
+                    f"data.{PROXY_PORT}",
+                    None,
+                    f"must be a port from 1 to 65535: {link.title} goes through it",
+                )
+            if bool(user) != bool(password):
+                self.wrong(
+                    secret, "data", None, f"must hold both {PROXY_USER} and {PROXY_PASSWORD}, or neither"
+                )
+            if "\n" in password.removesuffix("\n") or not user.isprintable():
+                self.wrong(secret, "data", None, f"{PROXY_USER} and {PROXY_PASSWORD} must be one line each")
+            if len(password.encode()) > _LONGEST_PASSWORD:
+                self.wrong(
+                    secret, f"data.{PROXY_PASSWORD}", None, f"must have at most {_LONGEST_PASSWORD} bytes"
                 )
 
     def check_credentials(self) -> None:
         named: list[tuple[Resource, str]] = [
             *((listener, listener.tls_credentials) for listener in self.kind(Listener).values()),
+            *((listener, listener.tls_credentials) for listener in self.kind(MultiKeyListener).values()),
             *((connector, connector.tls_credentials) for connector in self.kind(Connector).values()),
             *((access, access.tls_credentials or access.name) for access in self.kind(RouterAccess).values()),
         ]
@@ -219,44 +291,48 @@ class _Assembly:
                 )
 
     def check_sockets(self) -> None:
-        """No two sockets on one port. Listeners open theirs only while their key is reachable, so those may overlap."""
-        fixed = SocketTable()
+        """No two sockets on one port of one address.
+
+        Routers open the sockets of listeners only while a key of theirs can be reached; two that exclude each other would then
+        be open by chance, one or the other.
+        """
+        table = SocketTable()
         for access in self.kind(RouterAccess).values():
             for index, role in enumerate(access.roles):
-                socket = Socket(access.bind_host, role.port or DEFAULT_PORTS.get(role.name, 0), access.title)
-                other = fixed.in_the_way(socket)
-                if other:
-                    self.wrong(
-                        access, f"spec.roles[{index}]", socket.port, f"is a port of {other.owner} already"
-                    )
-                fixed.add(socket)
-        texts: dict[tuple[str, int], Listener] = {}
-        table = SocketTable()
-        for listener in self.kind(Listener).values():
-            socket = Socket(listener.host, listener.port, f"{listener.title} ({place_of(listener)})")
-            same = texts.setdefault((listener.host, listener.port), listener)
-            other = table.in_the_way(socket)
-            held = fixed.in_the_way(socket)
-            if held:
-                self.wrong(listener, "spec.port", listener.port, f"is a port of {held.owner}")
-            if same is not listener:
-                rule = f"{same.title} ({place_of(same)}) has the same host and port"
-                self.wrong(listener, "spec.port", listener.port, rule)
-            elif other:
-                rule = f"{other.owner} has this port on {other.host}: only one of them can be open at a time"
-                self.warn(listener, "spec.port", listener.port, rule)
-            table.add(socket)
+                port = role.port or DEFAULT_PORTS.get(role.name, 0)
+                self.check_socket(table, access, f"spec.roles[{index}]", access.bind_host, port)
+        listeners: list[Listener | MultiKeyListener] = [
+            *self.kind(Listener).values(),
+            *self.kind(MultiKeyListener).values(),
+        ]
+        for listener in listeners:
+            self.check_socket(table, listener, "spec.port", listener.host, listener.port)
+
+    def check_socket(self, table: SocketTable, resource: Resource, path: str, host: str, port: int) -> None:
+        socket = Socket(host, port, f"{resource.title} ({place_of(resource)})")
+        other = table.in_the_way(socket)
+        apart = table.in_the_other_family(socket)
+        if other:
+            on = f" on {other.host}" if other.host else " on all addresses"
+            self.wrong(
+                resource, path, port, f"is the port of {other.owner}{on}; only one of them can be bound"
+            )
+        elif apart:
+            rule = f"is also the port of {apart.owner}; that works only where :: means IPv6 alone"
+            self.warn(resource, path, port, rule)
+        table.add(socket)
 
     def name_others(self) -> None:
         for resource in self.by_title.values():
-            if isinstance(resource, OtherResource):
-                self.warn(resource, "", None, "is kept and not yet acted on")
+            why = kept_because(resource)
+            if why:
+                self.warn(resource, "", None, why)
 
     def result(self) -> Assembled:
         problems, warnings = tuple(self.problems), tuple(self.warnings)
         if problems:
             return Assembled(None, problems, warnings)
-        others = (resource for resource in self.by_title.values() if isinstance(resource, OtherResource))
+        others = (resource for resource in self.by_title.values() if kept_because(resource))
         state = SiteState(
             namespace=self.namespace,
             site=next(iter(self.kind(Site).values())),
@@ -265,6 +341,8 @@ class _Assembly:
             links=self.kind(Link),
             router_accesses=self.kind(RouterAccess),
             secrets=self.kind(Secret),
+            multi_key_listeners=self.kind(MultiKeyListener),
+            certificates=self.kind(Certificate),
             others=tuple(sorted(others, key=lambda resource: (kind_of(resource), resource.name))),
         )
         return Assembled(state, (), warnings)

@@ -12,17 +12,24 @@ from hypothesis import strategies as st
 
 from skupper_local.resources import (
     AccessRole,
+    AccessToken,
+    ConfigMap,
     Connector,
     Endpoint,
     InvalidResourcesError,
     Link,
     Listener,
+    Metadata,
+    MultiKeyListener,
     OtherResource,
     RouterAccess,
     Secret,
     Site,
     decode_documents,
+    encode_resource,
+    kept_because,
 )
+from skupper_local.resources.router_settings import logging_wanted
 
 LISTENER = """\
 apiVersion: skupper.io/v2alpha1
@@ -128,8 +135,8 @@ def test_lists_are_expanded_and_empty_documents_skipped() -> None:
     text = f"---\n---\n# nothing\n---\napiVersion: v1\nkind: List\nitems:\n- {item}\n- {{kind: List, items: [{item}]}}\n---\n"
     first, second = decode_documents(text, "-").require()
     assert first == second
-    assert isinstance(first, OtherResource)
-    assert first.body == {"data": {"flag": "false", "n": "1"}}
+    assert isinstance(first, ConfigMap)
+    assert first.data == {"flag": "false", "n": "1"}
 
 
 def test_other_kinds_are_kept_whole() -> None:
@@ -152,16 +159,17 @@ def test_unknown_fields_are_kept_and_named() -> None:
     (listener,) = decoded.require()
     assert listener.unknown_spec == {"routingkey": "x"}
     assert listener.unknown == {"extra": {"deep": [1]}}
-    (warning,) = decoded.warnings
+    warning, beside = decoded.warnings
     assert (warning.line, warning.field) == (9, "spec.routingkey")
     assert "did you mean routingKey?" in warning.rule
+    assert (beside.line, beside.field) == (10, "extra")
 
 
 def test_fields_without_effect_are_named() -> None:
-    decoded = decode_documents(with_spec("Site", "ha: true\nsettings: {router-logging: debug}"), "file.yaml")
+    decoded = decode_documents(with_spec("Site", "ha: true\nsettings: {router-loging: debug}"), "file.yaml")
     assert [warning.field for warning in decoded.warnings] == [
         "spec.ha",
-        "spec.settings.router-logging",
+        "spec.settings.router-loging",
     ]
     assert decoded.require()
 
@@ -337,14 +345,190 @@ def test_links_name_what_is_wrong_with_their_endpoints() -> None:
     ]
 
 
-def test_a_link_through_a_proxy_is_refused() -> None:
-    text = with_spec(
-        "Link",
-        "tlsCredentials: s\nsettings: {proxy-configuration: p}\nendpoints: [{name: edge, host: a, port: 1}]",
-    )
-    assert [(field, rule) for _, field, rule in rules_broken(text)] == [
-        ("spec.settings", "links through a proxy are not supported")
+def multi_key(strategy: str, more: str = "") -> str:
+    return with_spec("MultiKeyListener", f"host: 127.0.0.1\nport: 8080\nstrategy: {strategy}\n{more}")
+
+
+def test_a_listener_of_several_keys_keeps_their_order_and_counts_down() -> None:
+    listener = decoded_one(multi_key("{priority: {routingKeys: [b, a, c]}}"))
+    assert isinstance(listener, MultiKeyListener)
+    strategy = listener.strategy
+    assert (strategy.name, strategy.routing_keys, strategy.values) == ("priority", ("b", "a", "c"), (2, 1, 0))
+
+
+def test_a_listener_of_weighted_keys_has_their_weights() -> None:
+    listener = decoded_one(multi_key("{weighted: {routingKeys: {b: 3, 8080: 1}}, priority: null}"))
+    assert isinstance(listener, MultiKeyListener)
+    strategy = listener.strategy
+    assert (strategy.name, strategy.routing_keys, strategy.values) == ("weighted", ("8080", "b"), (1, 3))
+
+
+@pytest.mark.parametrize(
+    ("strategy", "field"),
+    [
+        ("{}", "spec.strategy"),
+        ("[a]", "spec.strategy"),
+        ("{priority: {routingKeys: [a]}, weighted: {routingKeys: {a: 1}}}", "spec.strategy"),
+        ("{priority: [a]}", "spec.strategy.priority"),
+        ("{priority: {}}", "spec.strategy.priority.routingKeys"),
+        ("{priority: {routingKeys: []}}", "spec.strategy.priority.routingKeys"),
+        ("{priority: {routingKeys: {a: 1}}}", "spec.strategy.priority.routingKeys"),
+        ("{priority: {routingKeys: [a, '']}}", "spec.strategy.priority.routingKeys[1]"),
+        ("{priority: {routingKeys: [a, a]}}", "spec.strategy.priority.routingKeys[1]"),
+        ("{weighted: {routingKeys: [a]}}", "spec.strategy.weighted.routingKeys"),
+        ("{weighted: {routingKeys: {a: 0}}}", "spec.strategy.weighted.routingKeys.a"),
+        ("{weighted: {routingKeys: {a: null}}}", "spec.strategy.weighted.routingKeys.a"),
+        ("{weighted: {routingKeys: {a: '1'}}}", "spec.strategy.weighted.routingKeys.a"),
+        ("{weighted: {routingKeys: {'a b': 1}}}", "spec.strategy.weighted.routingKeys"),
+    ],
+)
+def test_a_wrong_strategy_is_refused_where_it_is_wrong(strategy: str, field: str) -> None:
+    assert [(line, found) for line, found, _ in rules_broken(multi_key(strategy))] == [(7, field)]
+
+
+def test_no_more_keys_than_there_can_be() -> None:
+    keys = ", ".join(f"k{number}" for number in range(257))
+    ((_, field, rule),) = rules_broken(multi_key(f"{{priority: {{routingKeys: [{keys}]}}}}"))
+    assert field == "spec.strategy.priority.routingKeys"
+    assert "at most 256" in rule
+
+
+def test_certificates_of_clients_need_tls_on_the_listener() -> None:
+    assert [
+        field
+        for _, field, _ in rules_broken(
+            multi_key("{priority: {routingKeys: [a]}}", "requireClientCert: true")
+        )
+    ] == ["spec.requireClientCert"]
+
+
+def test_what_a_strategy_holds_besides_is_kept_and_named() -> None:
+    text = multi_key("{weighted: {routingKeys: {a: 1}, sticky: true}, fallback: x}")
+    decoded = decode_documents(text, "-")
+    assert sorted(warning.field for warning in decoded.warnings) == [
+        "spec.strategy.fallback",
+        "spec.strategy.weighted.sticky",
     ]
+    assert decode_documents(encode_resource(decoded.require()[0]), "-").require() == decoded.resources
+
+
+@pytest.mark.parametrize(
+    ("text", "levels"),
+    [
+        ("debug", {"DEFAULT": "debug+"}),
+        ("ROUTER_CORE:error,SERVER:info+", {"ROUTER_CORE": "error+", "SERVER": "info+"}),
+        ("trace, HTTP:none", {"DEFAULT": "debug+", "HTTP": "none"}),
+        ("notice+", {"DEFAULT": "info+"}),
+    ],
+)
+def test_the_router_s_log_is_a_setting_of_the_site(text: str, levels: dict[str, str]) -> None:
+    for key in ("router-logging", "routerLogging"):
+        site = decoded_one(with_spec("Site", f"settings: {{{key}: '{text}'}}"))
+        assert isinstance(site, Site)
+        assert logging_wanted(site) == levels
+
+
+@pytest.mark.parametrize("text", ["loud", "CORE:info", "info,debug", "a:b:c", ",", "none+", "SERVER:"])
+def test_a_log_that_no_router_knows_is_refused(text: str) -> None:
+    ((line, field, _),) = rules_broken(with_spec("Site", f"settings: {{router-logging: '{text}'}}"))
+    assert (line, field) == (5, "spec.settings.router-logging")
+
+
+def test_data_connections_are_counted_or_automatic() -> None:
+    for text, good in (("auto", True), ("2", True), ("-1", False), ("many", False), ("257", False)):
+        problems = rules_broken(with_spec("Site", f"settings: {{routerDataConnections: '{text}'}}"))
+        assert bool(problems) is not good
+
+
+def test_a_certificate_has_one_purpose_and_a_signer() -> None:
+    assert not rules_broken(with_spec("Certificate", "subject: a\nsigning: true"))
+    assert not rules_broken(
+        with_spec("Certificate", "subject: a\nca: b\nserver: true\nhosts: ['*.a', '::1']")
+    )
+    for spec, field in (
+        ("subject: a", "spec"),
+        ("subject: a\nserver: true", "spec.ca"),
+        ("subject: a\nca: b\nserver: true\nclient: true", "spec.client"),
+        ("subject: a\nsigning: true\nserver: true", "spec.server"),
+        ("signing: true", "spec.subject"),
+        ("subject: a\nca: b\nserver: true\nhosts: ['a b']", "spec.hosts[0]"),
+    ):
+        assert [found for _, found, _ in rules_broken(with_spec("Certificate", spec))] == [field]
+
+
+def test_no_message_ever_shows_the_code_of_a_grant_or_token() -> None:
+    text = with_spec("AccessToken", "url: http://a\ncode: 12345678\nca: x") + "---\n"
+    text += with_spec("AccessGrant", "code: 'wr\u0007ong-secret'".replace("\u0007", "\t"))
+    decoded = decode_documents(text, "-")
+    assert [problem.field for problem in decoded.problems] == [
+        "spec.url",
+        "spec.code",
+        "spec.ca",
+        "spec.code",
+    ]
+    assert "12345678" not in str(decoded.problems)
+    assert "secret" not in str(decoded.problems)
+    token = AccessToken(metadata=Metadata(name="a"), url="https://a", code="s3cr3t", ca="c")
+    assert "s3cr3t" not in repr(token)
+
+
+def test_kinds_that_need_kubernetes_are_typed_and_say_so() -> None:
+    text = "---\n".join(
+        (
+            with_spec("AttachedConnector", "siteNamespace: a\nselector: app=b\nport: 1"),
+            with_spec("AttachedConnectorBinding", "connectorNamespace: a\nroutingKey: b"),
+            with_spec("SecuredAccess", "selector: {app: b}\nports: [{name: a, port: 1, targetPort: 2}]"),
+        )
+    )
+    for resource in decode_documents(text, "-").require():
+        assert "Kubernetes" in kept_because(resource)
+    bad = with_spec("AttachedConnector", "siteNamespace: A\nport: 70000")
+    assert [field for _, field, _ in rules_broken(bad)] == [
+        "spec.siteNamespace",
+        "spec.selector",
+        "spec.port",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("api_version", "kind", "meant"),
+    [
+        ("skupper.io/v2alpha1", "Listner", "kind: Listener"),
+        ("skupper.io/v2alpha1", "AccessTokens", "kind: AccessToken"),
+        ("skupper.io/v1", "Site", "apiVersion: skupper.io/v2alpha1"),
+        ("v1", "Connector", "apiVersion: skupper.io/v2alpha1"),
+        ("v1", "Secrets", "kind: Secret"),
+        ("v1", "Service", ""),
+        ("cert-manager.io/v1", "Certificate", ""),
+        ("skupper.io/v2alpha1", "Widget", ""),
+    ],
+)
+def test_an_unknown_kind_that_looks_like_a_known_one_is_named(
+    api_version: str, kind: str, meant: str
+) -> None:
+    text = f"apiVersion: {api_version}\nkind: {kind}\nmetadata: {{name: a}}\n"
+    decoded = decode_documents(text, "-")
+    assert isinstance(decoded.require()[0], OtherResource)
+    assert [meant in warning.rule and warning.line == 2 for warning in decoded.warnings] == (
+        [True] if meant else []
+    )
+
+
+@pytest.mark.parametrize(
+    ("header", "fields"),
+    [
+        ("kind: Listener\nmetadata: {name: a}", ["apiVersion"]),
+        ("apiVersion: 2\nkind: Listener\nmetadata: {name: a}", ["apiVersion"]),
+        ("apiVersion: skupper.io/v2alpha1\nkind: listener\nmetadata: {name: a}", ["kind"]),
+        ("apiVersion: skupper.io/v2alpha1\nkind: Listener", ["metadata"]),
+        ("apiVersion: skupper.io/v2alpha1\nkind: Listener\nmetadata: {}", ["metadata.name"]),
+        ("apiVersion: skupper.io/v2alpha1\nkind: Listener\nmetadata: {name: A}", ["metadata.name"]),
+        ("kind: listener", ["kind", "apiVersion", "metadata"]),
+    ],
+)
+def test_a_broken_header_hides_no_later_mistake(header: str, fields: list[str]) -> None:
+    text = f"{header}\nspec: {{host: a b, port: 0, routingKey: k}}\n"
+    assert [field for _, field, _ in rules_broken(text)] == [*fields, "spec.host", "spec.port"]
 
 
 def test_an_edge_site_cannot_be_highly_available() -> None:

@@ -78,6 +78,11 @@ def listener(name: str, port: int = 8080, host: str = "0.0.0.0", key: str = "", 
     return document("Listener", name, host=host, port=port, routingKey=key or name, **spec)
 
 
+def multi_key_listener(name: str, *keys: str, port: int = 8080, host: str = "0.0.0.0", **spec: Any) -> str:
+    spec.setdefault("strategy", {"priority": {"routingKeys": keys or ("a", "b")}})
+    return document("MultiKeyListener", name, host=host, port=port, **spec)
+
+
 def connector(name: str, port: int = 9090, host: str = "127.0.0.1", key: str = "", **spec: Any) -> str:
     return document("Connector", name, host=host, port=port, routingKey=key or name, **spec)
 

@@ -133,12 +133,6 @@ def test_an_edge_site_dials_the_edge_endpoint() -> None:
     assert of_type(pairs, "connector")["link-go-east"]["port"] == "45671"
 
 
-def test_a_link_without_an_endpoint_for_this_site_is_left_out_with_its_profile() -> None:
-    pairs = rendered(site() + LINK.replace("name: inter-router", "name: other") + SECRET)
-    assert not of_type(pairs, "connector")
-    assert list(of_type(pairs, "sslProfile")) == ["skupper-local-server"]
-
-
 @pytest.mark.parametrize(("declared", "cost"), [("1", 1), ("0", 1), ("7", 7)])
 def test_a_cost_below_one_counts_as_one(declared: str, cost: int) -> None:
     pairs = rendered(site() + LINK.replace("cost: 1", f"cost: {declared}") + SECRET)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from skupper_local.resources import InvalidResourcesError, OtherResource, RouterAccess, Site, kind_of
+from skupper_local.resources import Certificate, InvalidResourcesError, RouterAccess, Site, kind_of
 from skupper_local.site.certificates import CertificateWanted, CredentialsCopy, Purpose
 from skupper_local.site.derive import active_resources, derive, ports_wanted
 from skupper_local.site.model import Access, PortWanted, SiteModel
@@ -227,7 +227,8 @@ def test_credentials_that_cannot_serve_both_users_are_refused(text: str) -> None
         model_of(site() + text)
     (problem,) = raised.value.problems
     assert problem.field == "spec.tlsCredentials"
-    assert "another purpose" in problem.rule
+    assert "names credentials of" in problem.rule
+    assert "signed by" in problem.rule
 
 
 def test_the_files_of_profiles_that_no_certificate_has_are_named() -> None:
@@ -280,11 +281,9 @@ def test_active_resources_are_the_declared_and_the_generated_ones() -> None:
     assert accesses["west"].tls_credentials == "west"
     assert accesses["skupper-local"].roles[0].name == "normal"
     assert {resource.metadata.namespace for resource in active} == {"west"}
-    (web,) = (
-        resource for resource in active if isinstance(resource, OtherResource) and resource.name == "web"
-    )
-    assert web.body["spec"]["server"] is True
-    assert web.body["spec"]["ca"] == "skupper-service-ca"
+    (web,) = (resource for resource in active if isinstance(resource, Certificate) and resource.name == "web")
+    assert web.server
+    assert web.ca == "skupper-service-ca"
 
 
 def test_a_declared_access_keeps_what_was_written_and_gets_its_ports() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from skupper_local.resources import (
@@ -14,7 +16,18 @@ from skupper_local.resources import (
 )
 from skupper_local.site.state import Assembled, assemble
 
-from .samples import LINK, SECRET, WEST, access, connector, document, listener, site, state_of
+from .samples import (
+    LINK,
+    SECRET,
+    WEST,
+    access,
+    connector,
+    document,
+    listener,
+    multi_key_listener,
+    site,
+    state_of,
+)
 
 
 def assembled(text: str, namespace: str = "west") -> Assembled:
@@ -99,11 +112,40 @@ def test_a_link_needs_its_secret_with_all_files() -> None:
     assert "Link link-go-east" in rule
 
 
-def test_a_link_that_this_site_cannot_dial_is_named() -> None:
+def test_a_link_that_this_site_cannot_dial_is_refused() -> None:
     text = site() + LINK.replace("name: inter-router", "name: other") + SECRET
-    found = assembled(text)
-    assert found.state
-    assert "no endpoint named inter-router" in found.warnings[0].rule
+    ((subject, field, rule),) = problems_of(text)
+    assert (subject, field) == ("Link link-go-east", "spec.endpoints")
+    assert "named inter-router" in rule
+    assert not problems_of(text.replace('"spec": {}', '"spec": {"edge": true}'))
+
+
+def through_a_proxy(**data: str) -> str:
+    held = "".join(f"  {key}: {json.dumps(value)}\n" for key, value in data.items())
+    secret = (
+        f"\n---\napiVersion: v1\nkind: Secret\nmetadata: {{name: way-out}}\nstringData:\n{held}"
+        if data
+        else ""
+    )
+    return site() + LINK + "  settings: {proxy-configuration: way-out}\n" + SECRET + secret
+
+
+def test_a_link_through_a_proxy_needs_to_know_the_proxy() -> None:
+    assert [(subject, field) for subject, field, _ in problems_of(through_a_proxy())] == [
+        ("Link link-go-east", "spec.settings.proxy-configuration")
+    ]
+    assert not problems_of(through_a_proxy(host="proxy.example", port="3128"))
+    assert not problems_of(through_a_proxy(host="::1", port="3128", username="me", password="pass word\n"))
+    for data, field in (
+        ({"host": "a b", "port": "3128"}, "data.host"),
+        ({"host": "proxy", "port": "0"}, "data.port"),
+        ({"host": "proxy"}, "data.port"),
+        ({"host": "proxy", "port": "1", "username": "me"}, "data"),
+        ({"host": "proxy", "port": "1", "username": "me", "password": "two\nlines"}, "data"),
+    ):
+        ((subject, found, rule),) = problems_of(through_a_proxy(**data))
+        assert (subject, found) == ("Secret way-out", field)
+        assert "two" not in rule
 
 
 def test_two_listeners_cannot_have_one_host_and_port() -> None:
@@ -116,21 +158,35 @@ def test_two_listeners_cannot_have_one_host_and_port() -> None:
     ("one", "other", "clash"),
     [
         ("0.0.0.0", "127.0.0.1", True),
-        ("::", "127.0.0.1", True),
+        ("::", "::1", True),
+        ("2001:db8::1", "::", True),
         ("localhost", "127.0.0.1", True),
+        ("localhost", "::1", True),
+        ("0.0.0.0", "localhost", True),
+        ("0.0.0.0", "box", True),
+        ("box", "box", True),
+        ("box", "other", False),
         ("0.0.0.0", "::1", False),
         ("127.0.0.1", "127.0.0.2", False),
         ("::1", "0:0::1", True),
         ("127.0.0.2", "0.0.0.0", True),
-        ("10.0.0.1", "::", True),
+        ("10.0.0.1", "box", False),
     ],
 )
-def test_listeners_whose_addresses_overlap_are_named_but_not_refused(
-    one: str, other: str, clash: bool
-) -> None:
+def test_listeners_that_cannot_both_be_bound_are_refused(one: str, other: str, clash: bool) -> None:
+    for second in (listener("b", host=other), multi_key_listener("b", host=other)):
+        found = problems_of(site() + listener("a", host=one) + second)
+        assert [(subject.split()[1], field) for subject, field, _ in found] == (
+            [("b", "spec.port")] if clash else []
+        )
+
+
+@pytest.mark.parametrize(("one", "other"), [("::", "127.0.0.1"), ("0.0.0.0", "::"), ("10.0.0.1", "::")])
+def test_all_of_ipv6_beside_ipv4_is_named_but_not_refused(one: str, other: str) -> None:
+    """Routers bind :: for IPv6 alone, engines that publish a port may not."""
     found = assembled(site() + listener("a", host=one) + listener("b", host=other))
     assert found.state
-    assert [warning.subject for warning in found.warnings] == (["Listener b"] if clash else [])
+    assert [(warning.subject, warning.field) for warning in found.warnings] == [("Listener b", "spec.port")]
 
 
 def test_a_listener_cannot_have_the_port_of_a_link_access() -> None:
@@ -165,11 +221,20 @@ def test_a_ca_for_another_purpose_cannot_sign_for_links() -> None:
 
 
 def test_kinds_not_acted_on_are_kept_and_named() -> None:
-    text = site() + document("MultiKeyListener", "m", host="a", port=1) + document("AccessGrant", "g")
-    found = assembled(text)
-    assert [warning.subject for warning in found.warnings] == ["MultiKeyListener m", "AccessGrant g"]
-    assert {warning.rule for warning in found.warnings} == {"is kept and not yet acted on"}
-    assert [other.title for other in found.require().others] == ["AccessGrant g", "MultiKeyListener m"]
+    binding = document("AttachedConnectorBinding", "m", connectorNamespace="a", routingKey="k")
+    found = assembled(site() + document("Widget", "w") + binding + document("AccessGrant", "g"))
+    assert [warning.subject for warning in found.warnings] == [
+        "Widget w",
+        "AttachedConnectorBinding m",
+        "AccessGrant g",
+    ]
+    assert "not known" in found.warnings[0].rule
+    assert "Kubernetes" in found.warnings[1].rule
+    assert [other.title for other in found.require().others] == [
+        "AccessGrant g",
+        "AttachedConnectorBinding m",
+        "Widget w",
+    ]
 
 
 def test_every_broken_rule_is_reported_at_once() -> None:
@@ -192,7 +257,9 @@ def test_resources_made_by_a_program_need_no_origin() -> None:
         Listener(metadata=Metadata(name="m"), host="h", port=1, routing_key="k"),
     ]
     (problem,) = assemble(resources, namespace="n").problems
-    assert str(problem).startswith("Listener m: spec.port: 1: Listener l (another declaration)")
+    assert str(problem).startswith(
+        "Listener m: spec.port: 1: is the port of Listener l (another declaration)"
+    )
 
 
 def test_thousands_of_listeners_on_one_port_are_judged_in_bounded_time() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from skupper_local.resources import Resource, document_of
+from skupper_local.resources import Resource, decode_documents, document_of
 from skupper_local.site.derive import active_resources
 from skupper_local.site.observed import OBSERVED_TYPES, ObservedRouter, observe, site_name_of
 from skupper_local.site.status import link_rows, with_statuses
@@ -199,7 +199,7 @@ def test_an_edge_link_needs_no_routing_protocol() -> None:
 
 def test_a_link_without_an_endpoint_for_this_site_is_an_error() -> None:
     text = site() + LINK.replace("name: inter-router", "name: other") + SECRET
-    link = judged(answers(), text)["Link link-go-east"]
+    link = judged(answers(), resources=decode_documents(text, "-").require())["Link link-go-east"]
     assert summary(link)[0] == "Error"
     assert "inter-router" in summary(link)[1]
 
