@@ -15,7 +15,7 @@ from skupper_local.platforms.container import HOST_NETWORK, ContainerSpec, Mount
 from skupper_local.platforms.engine import ANSWER_SECONDS, EngineFacts, EngineRefusedError
 from skupper_local.platforms.engine_failures import CHECK, not_this_engine, too_old
 from skupper_local.platforms.registry import Login
-from skupper_local.platforms.requests_engine import STILL_SECONDS, RequestsEngine
+from skupper_local.platforms.requests_engine import STILL_SECONDS, LoadFailedError, RequestsEngine
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -34,6 +34,7 @@ class DockerEngine(RequestsEngine):
     networks_path: ClassVar[str] = "/networks"
     network_path: ClassVar[str] = "/networks/{}"
     network_options: ClassVar[Mapping[str, Any]] = {"CheckDuplicate": True}
+    takes_oci: ClassVar[bool] = False
     stop_parameter: ClassVar[str] = "t"
     remove_parameters: ClassVar[Mapping[str, str]] = {}
 
@@ -199,7 +200,7 @@ class DockerEngine(RequestsEngine):
         for line in answer:
             item = json.loads(line) if line.strip() else {}
             if item.get("error"):
-                raise ValueError(str(item["error"]))
+                raise LoadFailedError(str(item["error"]))
             for part in str(item.get("stream") or "").splitlines():
                 names += [part.removeprefix(start).strip() for start in _LOADED if part.startswith(start)]
         return tuple(names)

@@ -17,6 +17,7 @@ from skupper_local.platforms.engine import (
     EngineFailedError,
     EngineRefusedError,
     EngineUnreachableError,
+    ImageMissingError,
     NetworkMissingError,
 )
 
@@ -101,6 +102,12 @@ def refusal(platform: str, what: str, status: int, words: str) -> SkupperLocalEr
     ):
         return NetworkMissingError(
             what, why=words, next_step=f"see what networks there are: {platform} network ls; {CHECK}"
+        )
+    if "no such image" in lower or "image not known" in lower:
+        return ImageMissingError(
+            what,
+            why=words,
+            next_step=f"pull the image, or load it from an archive: skupper-local system load-image FILE; {CHECK}",
         )
     return EngineFailedError(what, why=words, next_step=_advice(platform, lower))
 

@@ -67,7 +67,7 @@ def image_facts(reference: str, answer: Mapping[str, Any]) -> ImageFacts:
         reference=reference,
         digest=own[0].partition("@")[2] if own else "",
         size=_number(answer.get("Size")),
-        created=_text(answer.get("Created")),
+        created=_text(answer.get("Created")) if seconds_of(answer.get("Created")) else "",
         labels={str(key): _text(value) for key, value in labels.items()},
     )
 

@@ -32,6 +32,7 @@ class PodmanEngine(RequestsEngine):
     networks_path: ClassVar[str] = "/networks/json"
     network_path: ClassVar[str] = "/networks/{}/json"
     network_options: ClassVar[Mapping[str, Any]] = {"driver": "bridge", "dns_enabled": True}
+    takes_oci: ClassVar[bool] = True
     stop_parameter: ClassVar[str] = "timeout"
     remove_parameters: ClassVar[Mapping[str, str]] = {"timeout": "0"}
 

@@ -1,4 +1,4 @@
-"""Getting an image: the progress of a pull, and why one failed, so that the person knows what to type.
+"""Pulling an image: the progress, and why one failed, so that the person knows what to type.
 
 An engine streams one JSON object a line: what it does, for which layer, how many bytes of how many. A failure is an object too,
 after an answer that began well. Registries say the same things in different ways, and some on purpose do not tell a missing
@@ -8,15 +8,12 @@ image from a forbidden one; such an answer is explained as both.
 from __future__ import annotations
 
 import json
-import tarfile
 from dataclasses import dataclass
-from pathlib import Path
 
 from skupper_local.platforms.engine import ImagePullError, Progress, PullProgress
 from skupper_local.platforms.engine_failures import CHECK, no_space, shortened, title
 
 _DOWNLOADED = ("Download complete", "Verifying Checksum", "Pull complete", "Already exists")
-_LARGEST_MEMBER_COUNT = 10_000
 
 
 class PullStream:
@@ -52,30 +49,6 @@ class PullStream:
             self._done[layer] = self._total[layer]
         if text:
             self._progress(PullProgress(sum(self._done.values()), sum(self._total.values()), text))
-
-
-def archive_problem(archive: Path) -> str:
-    """Why a file is no archive of images (docker-archive or OCI), as a clause; empty when it looks like one."""
-    try:
-        if archive.is_dir():
-            return "it is a directory, not an archive"
-        with tarfile.open(archive) as tar:
-            for number, member in enumerate(tar):
-                if member.name.removeprefix("./") in ("manifest.json", "index.json", "repositories"):
-                    return ""
-                if number >= _LARGEST_MEMBER_COUNT:
-                    break
-    except FileNotFoundError:
-        return "there is no such file"
-    except OSError as error:
-        return f"it cannot be read ({error.strerror or error})"
-    except (tarfile.TarError, EOFError, ValueError) as error:
-        return f"it is not a tar archive, or it is cut off ({error})"
-    except Exception as error:  # zlib.error and lzma.LZMAError have no base of their own
-        if type(error).__name__ not in ("error", "LZMAError"):
-            raise
-        return f"its compression is damaged ({error})"
-    return "it has no images in it: neither manifest.json nor index.json is there"
 
 
 @dataclass(frozen=True)

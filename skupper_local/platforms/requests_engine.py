@@ -20,6 +20,7 @@ from skupper_local.platforms.engine import (
     ContainerFacts,
     ContainerLimitsError,
     EngineFacts,
+    EngineRefusedError,
     EngineUnreachableError,
     ImageArchiveError,
     ImageFacts,
@@ -33,8 +34,16 @@ from skupper_local.platforms.engine_failures import (
     shortened,
     title,
 )
+from skupper_local.platforms.image_archive import (
+    OCI_FORMAT,
+    ArchiveUnusableError,
+    archive_format,
+    docker_pieces,
+    pieces,
+    plain_words,
+)
 from skupper_local.platforms.inspection import container_facts, image_facts, log_lines
-from skupper_local.platforms.pulling import PullStream, archive_problem, pull_failure, stalled_pull
+from skupper_local.platforms.pulling import PullStream, pull_failure, stalled_pull
 from skupper_local.platforms.registry import Login, registry_of, stored_login
 
 if TYPE_CHECKING:
@@ -48,6 +57,10 @@ STILL_SECONDS = 120.0
 """How long a pull or a load may go without a word of progress."""
 
 
+class LoadFailedError(Exception):
+    """An engine's words about a load that failed after an answer that began well."""
+
+
 class RequestsEngine:
     """The verbs of :class:`skupper_local.platforms.engine.Engine`; subclasses connect, and translate what differs."""
 
@@ -56,6 +69,7 @@ class RequestsEngine:
     network_path: ClassVar[str]
     network_creation_path: ClassVar[str] = "/networks/create"
     network_options: ClassVar[Mapping[str, Any]] = {}
+    takes_oci: ClassVar[bool]
     stop_parameter: ClassVar[str]
     remove_parameters: ClassVar[Mapping[str, str]]
 
@@ -97,7 +111,7 @@ class RequestsEngine:
         raise NotImplementedError
 
     def loaded(self, answer: Iterator[bytes]) -> tuple[str, ...]:
-        """The references in the answer to a load. Raises ValueError with the engine's words when it failed."""
+        """The references in the answer to a load. Raises LoadFailedError when it failed."""
         raise NotImplementedError
 
     # what is alike
@@ -173,38 +187,49 @@ class RequestsEngine:
 
     def load(self, archive: Path) -> tuple[str, ...]:
         what = f"The images of {archive} could not be loaded"
-        problem = archive_problem(archive)
-        if problem:
+        try:
+            kind = archive_format(archive)
+            words, lines = self._send_archive(archive, kind)
+            references = () if words else self.loaded(iter(lines))
+        except ArchiveUnusableError as error:
             raise ImageArchiveError(
                 what,
-                why=problem,
+                why=str(error),
                 next_step="name an archive made by: podman save (or docker save) -o FILE IMAGE",
-            )
-        with archive.open("rb") as file, self.translating(STILL_SECONDS):
-            response = self.send(
-                "POST",
-                "/images/load",
-                data=file,
-                headers={"Content-Type": "application/x-tar"},
-                timeout=STILL_SECONDS,
-                stream=True,
-            )
-            with closing(response):
-                words = error_words(response.text) if response.status_code >= 400 else ""
-                lines = [] if words else list(response.iter_lines())
-        try:
-            references = self.loaded(iter(lines)) if not words else ()
-        except ValueError as error:
+            ) from error
+        except LoadFailedError as error:
             words = str(error)
         if words:
             raise ImageArchiveError(
                 what,
-                why=shortened(words),
+                why=shortened(plain_words(words)),
                 next_step=f"free some space ({self.name} system df), then repeat; {CHECK}"
                 if no_space(words)
                 else f"make the archive anew (podman save -o FILE IMAGE) and copy it again; {CHECK}",
             )
         return references
+
+    def _send_archive(self, archive: Path, kind: str) -> tuple[str, list[bytes]]:
+        """The engine's words when it refused, and the lines of its answer."""
+        convert = kind == OCI_FORMAT and not self.takes_oci
+        content = docker_pieces(archive) if convert else pieces(archive)
+        try:
+            with self.translating(STILL_SECONDS):
+                response = self.send(
+                    "POST",
+                    "/images/load",
+                    data=content,
+                    headers={"Content-Type": "application/x-tar"},
+                    timeout=STILL_SECONDS,
+                    stream=True,
+                )
+                with closing(response):
+                    refused = response.status_code >= 400
+                    return error_words(response.text) if refused else "", list(response.iter_lines())
+        except EngineRefusedError as error:  # an ArchiveUnusableError is raised in the middle of the request
+            if isinstance(error.__cause__, ArchiveUnusableError):
+                raise error.__cause__ from None
+            raise
 
     def create(self, spec: ContainerSpec) -> None:
         if spec.cpus or spec.memory:
