@@ -129,13 +129,20 @@ def _endpoint(platform: str, recorded: Placement | None, environ: Mapping[str, s
     return engine_endpoint(platform, environ, os.getuid())
 
 
+def _systemd_obstacle() -> str:
+    """Why systemd cannot keep this user's routers; empty when it can."""
+    from skupper_local.systemd.manager import Manager
+
+    return Manager().obstacle()
+
+
 def _keeper(platform: str, choices: Choices, systemd: bool | None, *, running: bool) -> tuple[str, str, bool]:
     own = "the supervisor of skupper-local" if platform == LINUX else "the engine's restart policy"
     if systemd is False:
         return OWN, f"{own}, as asked for", True
     if systemd is None and choices.keeper and (running or choices.keeper_asked):
         return choices.keeper, SYSTEMD if choices.keeper == SYSTEMD else own, choices.keeper_asked
-    obstacle = "systemd is not used yet"
+    obstacle = _systemd_obstacle()
     if not obstacle:
         return SYSTEMD, SYSTEMD, bool(systemd)
     if systemd:

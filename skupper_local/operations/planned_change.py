@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
 from skupper_local.entities import Entity
@@ -38,6 +38,7 @@ from skupper_local.platforms.container import ContainerSpec, container_name
 from skupper_local.platforms.engine import ContainerFacts, Engine, Progress, PullProgress, engine_of
 from skupper_local.platforms.face import Placement, RouterReport, RouterSpec, platform_at
 from skupper_local.platforms.linux.program import EMBEDDED, require_program
+from skupper_local.platforms.record import RouterRecordError, read_router_record
 from skupper_local.site.state import SiteState, assemble
 
 _NOTHING_RUNS = RouterReport(running=False, kept=False)
@@ -238,7 +239,9 @@ def _is_another(before: Choices, router: RouterChoice, wishes: Wishes, there: Co
 
 
 def _former_spec(paths: NamespacePaths, placement: Placement) -> RouterSpec | None:
-    """What was started, as far as it can be told from the choices."""
+    """What was started: the record, or what the choices tell of a site that was started before there were records."""
+    with suppress(RouterRecordError):
+        return read_router_record(paths.router_record)
     choices = read_choices(paths)
     if placement.platform != LINUX:
         return None

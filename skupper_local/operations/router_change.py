@@ -18,12 +18,13 @@ from skupper_local.namespace.lock import HeldLock
 from skupper_local.namespace.paths import NamespacePaths
 from skupper_local.namespace.records import DesiredState
 from skupper_local.namespace.transaction import Change
-from skupper_local.operations.applied import forget_applied, write_applied
+from skupper_local.operations.applied import forget_applied, read_applied, write_applied
 from skupper_local.operations.errors import RouterNotReadyError
 from skupper_local.operations.preparation import Prepared, install, runtime_directories
 from skupper_local.operations.router import ask_whether_ready
 from skupper_local.platforms.face import Placement, Platform, RouterReport, RouterSpec
 from skupper_local.platforms.readiness import wait_until_ready
+from skupper_local.platforms.record import encode_router_record
 
 LINUX = "linux"
 
@@ -65,13 +66,14 @@ def put_in_place(held: HeldLock, former: Former, wanted: Wanted) -> float:
     """
     paths = held.paths
     files = _capture(paths)
+    applied = read_applied(paths)
     write_files(held, wanted, desired=DesiredState.RUNNING)
     try:
         if former.placement != wanted.placement:
             former.let_go(paths.home)
         return run(paths, wanted)
     except SkupperLocalError as error:
-        runs = _put_back(held, former, wanted, files)
+        runs = _put_back(held, former, wanted, files, applied)
         if not former.report.running:
             raise
         became = "runs again" if runs else "was put back, but does not run either"
@@ -82,7 +84,8 @@ def put_in_place(held: HeldLock, former: Former, wanted: Wanted) -> float:
 
 def write_files(held: HeldLock, wanted: Wanted, *, desired: DesiredState | None = None) -> tuple[Change, ...]:
     """Write all files of the site, and the record of what its keeper runs, in one transaction."""
-    return install(held, wanted.prepared, platform=wanted.placement.platform, desired=desired)
+    record = {held.paths.router_record: encode_router_record(wanted.spec)}
+    return install(held, wanted.prepared, platform=wanted.placement.platform, desired=desired, further=record)
 
 
 def run(paths: NamespacePaths, wanted: Wanted) -> float:
@@ -132,7 +135,7 @@ def _capture(paths: NamespacePaths) -> dict[Path, Content]:
     kept: dict[Path, Content] = {}
     for directory in runtime_directories(paths):
         kept[directory] = _files_below(directory) if directory.is_dir() else None
-    for file in (paths.choices, paths.platform, paths.desired_state, paths.reach):
+    for file in (paths.choices, paths.platform, paths.desired_state, paths.reach, paths.router_record):
         kept[file] = file.read_bytes() if file.is_file() else None
     return kept
 
@@ -143,7 +146,9 @@ def _files_below(directory: Path) -> dict[str, bytes]:
     }
 
 
-def _put_back(held: HeldLock, former: Former, wanted: Wanted, files: Mapping[Path, Content]) -> bool:
+def _put_back(
+    held: HeldLock, former: Former, wanted: Wanted, files: Mapping[Path, Content], applied: str
+) -> bool:
     """Whether the former router runs again. Failures on the way are not raised: another error is on its way to the user."""
     paths = held.paths
     moved = former.placement != wanted.placement
@@ -157,12 +162,14 @@ def _put_back(held: HeldLock, former: Former, wanted: Wanted, files: Mapping[Pat
     if not former.report.running or not former.platform or not former.spec:
         return False
     try:
-        forget_applied(paths)
-        # Without a label the next reload compares with nothing and puts everything in place anew.
-        former.platform.start(replace(former.spec, label=""))
-        return wait_until_ready(former.platform, paths.home, ask(paths), seconds=ANSWER_SECONDS).ready
+        # It gets the label it had, and not that of the record, which may be newer than what ran.
+        former.platform.start(replace(former.spec, label=former.report.label))
+        ready = wait_until_ready(former.platform, paths.home, ask(paths), seconds=ANSWER_SECONDS).ready
     except SkupperLocalError:
         return False
+    if ready:
+        write_applied(paths, applied)
+    return ready
 
 
 def _write_back(held: HeldLock, files: Mapping[Path, Content]) -> None:
