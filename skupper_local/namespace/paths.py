@@ -160,6 +160,11 @@ class NamespacePaths:
         return self.internal / "reach.json"
 
     @property
+    def router_record(self) -> Path:
+        """What whoever keeps the router starts it with."""
+        return self.internal / "router.json"
+
+    @property
     def desired_state(self) -> Path:
         return self.internal / "desired-state.json"
 

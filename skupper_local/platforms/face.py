@@ -163,6 +163,16 @@ def require_platform(name: str) -> None:
 
 def platform_at(placement: Placement) -> Platform:
     """What runs routers there. Raises PlatformNotSupportedError for a name that is no platform."""
+    if placement.keeper == SYSTEMD:
+        require_platform(placement.platform)
+        from skupper_local.platforms.unit_platform import UnitPlatform
+
+        return UnitPlatform(placement)
+    return own_platform(placement)
+
+
+def own_platform(placement: Placement) -> Platform:
+    """The platform itself, whoever keeps its routers. Raises PlatformNotSupportedError for a name that is no platform."""
     require_platform(placement.platform)
     if placement.platform == "linux":
         from skupper_local.platforms.linux.platform import LinuxPlatform
@@ -175,4 +185,4 @@ def platform_at(placement: Placement) -> Platform:
 
 def platform_named(name: str) -> Platform:
     """The platform of that name, kept by its own means."""
-    return platform_at(Placement(name))
+    return own_platform(Placement(name))

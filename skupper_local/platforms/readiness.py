@@ -5,6 +5,7 @@ While it does not answer, its end is noticed at once: there is no sense in waiti
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +15,9 @@ from skupper_local.platforms.face import Platform, RouterReport
 
 READY_SECONDS = 30.0
 _POLL_SECONDS = 0.05
+_HOST = "127.0.0.1"
+_LOCAL_LISTENER = "skupper-local-normal"
+_TOOLS = "skupper-local-client"
 
 
 @dataclass(frozen=True)
@@ -59,3 +63,35 @@ def _how_it_ended(report: RouterReport) -> str:
 def _not_ready(platform: Platform, home: Path, begin: float, reason: str) -> Readiness:
     lines = [line for line in platform.log(home, 40) if " supervisor: " not in line and line.strip()]
     return Readiness(ready=False, seconds=time.monotonic() - begin, reason=reason, lines=tuple(lines[-5:]))
+
+
+def ask_router(configuration: Path, certificates: Path, seconds: float) -> str:
+    """Ask a router for itself on its local listener; why there was no answer, or an empty text.
+
+    The listener stands in the router's own configuration file, under the name that the reference gives it too
+    (reference-engine 4.4): whoever keeps a router needs nothing else of its site.
+    """
+    from skupper_local.management import RouterManagement
+    from skupper_local.management.errors import ManagementError
+
+    port = _management_port(configuration)
+    if not port:
+        return f"{configuration} holds no local listener"
+    try:
+        credentials = certificates / _TOOLS
+        with RouterManagement.connect(_HOST, port, credentials=credentials, seconds=seconds) as router:
+            router.query("router", ("id",))
+    except ManagementError as error:
+        return error.why or error.what
+    return ""
+
+
+def _management_port(configuration: Path) -> int:
+    try:
+        entities = json.loads(configuration.read_bytes())
+        for kind, attributes in entities:
+            if kind == "listener" and attributes.get("name") == _LOCAL_LISTENER:
+                return int(attributes["port"])
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        pass
+    return 0
