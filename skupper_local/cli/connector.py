@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from skupper_local.cli import completing
-from skupper_local.cli.commands import LazyGroup, SiteCommand, output_option, target_of
+from skupper_local.cli.commands import LazyGroup, SiteCommand, target_of
+from skupper_local.cli.declared import add_delete, add_status, service_arguments
+
+if TYPE_CHECKING:
+    from skupper_local.operations.target import Target
 
 
 @click.group(cls=LazyGroup)
@@ -14,15 +19,20 @@ def connector() -> None:
 
 
 @connector.command(cls=SiteCommand)
-@click.argument("name")
-@click.argument("port", type=int)
-@click.option("-r", "--routing-key", default="", help="What leads here from listeners.  [default: the name]")
-@click.option("--host", default="localhost", show_default=True, help="Where the server is.")
-@click.option("--tls-credentials", default="", help="Speak TLS to the server with these credentials.")
-@click.option(
-    "--type", "kind", type=click.Choice(["tcp"]), default="tcp", show_default=True, help="The protocol."
+@service_arguments(
+    "-r",
+    "--routing-key",
+    leads="What leads here from listeners.",
+    credentials="Speak TLS to the server with these credentials.",
 )
-@click.option("--force", is_flag=True, help="Replace a connector that is declared already.")
+@click.option("--host", default="", help="Where the server is.  [default: localhost]")
+@click.option("--container", default="", metavar="NAME", help="The container the server is in.")
+@click.option(
+    "--selector", default="", metavar="LABELS", help="All containers with these labels: app=backend."
+)
+@click.option(
+    "--workload", default="", metavar="compose/SERVICE", help="All containers of a compose service."
+)
 @click.pass_context
 def create(
     context: click.Context,
@@ -30,39 +40,45 @@ def create(
     port: int,
     routing_key: str,
     host: str,
+    container: str,
+    selector: str,
+    workload: str,
     tls_credentials: str,
     kind: str,
     force: bool,
 ) -> None:
-    """Declare a connector."""
+    """Declare a connector.
+
+    The server is at a host, or in containers that are followed wherever they go: by their name on a network that the router is
+    on too, by their address, or by the port they publish on this machine.
+    """
     from skupper_local.cli.declaring import print_created, start_step
     from skupper_local.operations.create import create_connector
 
+    given = [flag for flag in ("host", "container", "selector", "workload") if context.params[flag]]
+    if len(given) > 1:
+        raise click.UsageError(f"Give one of {', '.join(f'--{flag}' for flag in given)}", context)
     target = target_of(context)
     created = create_connector(
-        target, name, port, host=host, routing_key=routing_key, tls_credentials=tls_credentials, force=force
+        target,
+        name,
+        port,
+        host="localhost" if not given else host,
+        container=container,
+        selector=selector,
+        workload=workload,
+        routing_key=routing_key,
+        tls_credentials=tls_credentials,
+        force=force,
     )
     print_created(created, target, start_step(target))
 
 
-@connector.command(cls=SiteCommand)
-@click.argument("name", shell_complete=completing.declared("Connector"))
-@click.pass_context
-def delete(context: click.Context, name: str) -> None:
-    """Take the declaration of a connector back."""
-    from skupper_local.cli.declaring import print_deleted
-    from skupper_local.operations.delete import delete_declaration
-
-    target = target_of(context)
-    print_deleted(delete_declaration(target, "Connector", name), target)
-
-
-@connector.command(cls=SiteCommand)
-@click.argument("name", required=False, shell_complete=completing.declared("Connector"))
-@output_option()
-@click.pass_context
-def status(context: click.Context, name: str | None, output: str | None) -> None:
-    """Show the state of the connectors, or of one."""
+def _show(target: Target, name: str, output: str) -> None:
     from skupper_local.cli.showing import show_connectors
 
-    show_connectors(target_of(context), name or "", output or "")
+    show_connectors(target, name, output)
+
+
+add_delete(connector, "Connector")
+add_status(connector, "Connector", _show)

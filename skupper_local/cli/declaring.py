@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from skupper_local.cli.terminal import say, talk
+from skupper_local.cli.terminal import say, talk, warn
 
 if TYPE_CHECKING:
     from skupper_local.operations.create import Created
@@ -16,6 +16,8 @@ def print_created(created: Created, target: Target, next_step: str) -> None:
     """What was written, and what to type next."""
     from skupper_local.operations.declarations import Outcome
 
+    for text in created.warnings:
+        warn(text)
     for item in created.written:
         if item.outcome is Outcome.UNCHANGED:
             say(f"{item.resource.title} is declared already: {item.path}")

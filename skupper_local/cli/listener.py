@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from skupper_local.cli import completing
-from skupper_local.cli.commands import LazyGroup, SiteCommand, output_option, target_of
+from skupper_local.cli.commands import LazyGroup, SiteCommand, target_of
+from skupper_local.cli.declared import add_delete, add_status, service_arguments
+
+if TYPE_CHECKING:
+    from skupper_local.operations.target import Target
 
 
 @click.group(cls=LazyGroup)
@@ -14,15 +19,10 @@ def listener() -> None:
 
 
 @listener.command(cls=SiteCommand)
-@click.argument("name")
-@click.argument("port", type=int)
-@click.option("--routing-key", default="", help="What leads to the connectors.  [default: the name]")
-@click.option("--host", default="0.0.0.0", show_default=True, help="The local address to listen on.")  # noqa: S104
-@click.option("--tls-credentials", default="", help="Serve TLS with these credentials.")
-@click.option(
-    "--type", "kind", type=click.Choice(["tcp"]), default="tcp", show_default=True, help="The protocol."
+@service_arguments(
+    "--routing-key", leads="What leads to the connectors.", credentials="Serve TLS with these credentials."
 )
-@click.option("--force", is_flag=True, help="Replace a listener that is declared already.")
+@click.option("--host", default="0.0.0.0", show_default=True, help="The local address to listen on.")  # noqa: S104
 @click.pass_context
 def create(
     context: click.Context,
@@ -45,24 +45,11 @@ def create(
     print_created(created, target, start_step(target))
 
 
-@listener.command(cls=SiteCommand)
-@click.argument("name", shell_complete=completing.declared("Listener"))
-@click.pass_context
-def delete(context: click.Context, name: str) -> None:
-    """Take the declaration of a listener back."""
-    from skupper_local.cli.declaring import print_deleted
-    from skupper_local.operations.delete import delete_declaration
-
-    target = target_of(context)
-    print_deleted(delete_declaration(target, "Listener", name), target)
-
-
-@listener.command(cls=SiteCommand)
-@click.argument("name", required=False, shell_complete=completing.declared("Listener"))
-@output_option()
-@click.pass_context
-def status(context: click.Context, name: str | None, output: str | None) -> None:
-    """Show the state of the listeners, or of one."""
+def _show(target: Target, name: str, output: str) -> None:
     from skupper_local.cli.showing import show_listeners
 
-    show_listeners(target_of(context), name or "", output or "")
+    show_listeners(target, name, output)
+
+
+add_delete(listener, "Listener")
+add_status(listener, "Listener", _show)

@@ -94,8 +94,8 @@ def show_connectors(target: Target, name: str, output: str) -> None:
             ("Name", item.name),
             ("Status", _status(view, item)),
             ("Routing key", item.routing_key),
-            ("Selector", item.selector),
-            ("Host", item.host),
+            ("Selector", _selector(item)),
+            ("Host", _host(item)),
             ("Port", item.port),
             ("Has Matching Listener", bool(item.status.get("hasMatchingListener"))),
             ("Message", _message(item)),
@@ -106,8 +106,8 @@ def show_connectors(target: Target, name: str, output: str) -> None:
                 item.name,
                 _status(view, item),
                 item.routing_key,
-                item.selector,
-                item.host,
+                _selector(item),
+                _host(item),
                 item.port,
                 bool(item.status.get("hasMatchingListener")),
                 _message(item),
@@ -115,6 +115,23 @@ def show_connectors(target: Target, name: str, output: str) -> None:
             for item in connectors
         ]
         say(table(_CONNECTOR, rows))
+
+
+def _selector(connector: Connector) -> str:
+    """By what a connector finds its containers."""
+    from skupper_local.resources.settings import containers_followed
+
+    return str(containers_followed(connector) or connector.selector)
+
+
+def _host(connector: Connector) -> str:
+    """Where its server is: the host, or the place of each container it leads to, with the port where that is another one."""
+    containers = connector.status.get("containers") or ()
+    places = (
+        item["host"] if item["port"] == str(connector.port) else f"{item['host']}:{item['port']}"
+        for item in containers
+    )
+    return connector.host or ", ".join(places)
 
 
 def show_links(target: Target, name: str, output: str) -> None:

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
 import click
 
 from skupper_local.cli import completing
-from skupper_local.cli.commands import LazyGroup, SiteCommand, output_option, target_of
+from skupper_local.cli.commands import LazyGroup, SiteCommand, target_of
+from skupper_local.cli.declared import add_status, force_option
+
+if TYPE_CHECKING:
+    from skupper_local.operations.target import Target
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 @click.group(cls=LazyGroup)
@@ -13,19 +22,90 @@ def site() -> None:
     """Declare this machine's place on the network."""
 
 
+def _container_options(function: _Function) -> _Function:
+    """What a site says of its router's container; None: nothing was said, empty text: what is said is taken back."""
+    for option in (
+        click.option("--memory", metavar="AMOUNT", help="How much memory its router may use: 256m, 1g."),
+        click.option("--cpus", metavar="NUMBER", help="How many processors its router may use: 0.5, 2."),
+        click.option(
+            "--network",
+            metavar="NAME",
+            help="The network of the engine that its router joins.  [default: host, the machine's own]",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
 @site.command(cls=SiteCommand)
 @click.argument("name")
-@click.option("--enable-link-access", is_flag=True, help="Let other sites link to this one.")
-@click.option("--force", is_flag=True, help="Replace a site that is declared already.")
+@click.option(
+    "--enable-link-access/--disable-link-access",
+    default=False,
+    help="Let other sites link to this one.  [default: disabled]",
+)
+@_container_options
+@force_option()
 @click.pass_context
-def create(context: click.Context, name: str, enable_link_access: bool, force: bool) -> None:
-    """Declare the site of a namespace."""
+def create(
+    context: click.Context,
+    name: str,
+    enable_link_access: bool,
+    network: str | None,
+    cpus: str | None,
+    memory: str | None,
+    force: bool,
+) -> None:
+    """Declare the site of a namespace.
+
+    --network, --cpus and --memory are about the router's container, on podman and docker.
+    """
     from skupper_local.cli.declaring import print_created, start_step
     from skupper_local.operations.create import create_site
 
     target = target_of(context)
-    created = create_site(target, name, enable_link_access=enable_link_access, force=force)
+    created = create_site(
+        target,
+        name,
+        enable_link_access=enable_link_access,
+        settings={"network": network, "cpus": cpus, "memory": memory},
+        force=force,
+    )
     print_created(created, target, start_step(target))
+
+
+@site.command(cls=SiteCommand)
+@click.argument("name", required=False, shell_complete=completing.declared("Site"))
+@click.option(
+    "--enable-link-access/--disable-link-access",
+    default=None,
+    help="Let other sites link to this one, or not.",
+)
+@_container_options
+@click.pass_context
+def update(
+    context: click.Context,
+    name: str | None,
+    enable_link_access: bool | None,
+    network: str | None,
+    cpus: str | None,
+    memory: str | None,
+) -> None:
+    """Change what the site declares; what is not said stays as it is.
+
+    An empty value takes a setting back: --cpus "".
+    """
+    from skupper_local.cli.declaring import print_created, start_step
+    from skupper_local.operations.create import update_site
+
+    target = target_of(context)
+    updated = update_site(
+        target,
+        name or "",
+        enable_link_access=enable_link_access,
+        settings={"network": network, "cpus": cpus, "memory": memory},
+    )
+    print_created(updated, target, start_step(target))
 
 
 @site.command(cls=SiteCommand)
@@ -43,12 +123,10 @@ def delete(context: click.Context, name: str | None, everything: bool) -> None:
     print_deleted(delete_declaration(target, "Site", name) if name else delete_all(target), target)
 
 
-@site.command(cls=SiteCommand)
-@click.argument("name", required=False, shell_complete=completing.declared("Site"))
-@output_option()
-@click.pass_context
-def status(context: click.Context, name: str | None, output: str | None) -> None:
-    """Show the state of the site."""
+def _show(target: Target, name: str, output: str) -> None:
     from skupper_local.cli.showing import show_sites
 
-    show_sites(target_of(context), name or "", output or "")
+    show_sites(target, name, output)
+
+
+add_status(site, "Site", _show)

@@ -15,7 +15,7 @@ from pathlib import Path
 from skupper_local.errors import SkupperLocalError
 from skupper_local.namespace.paths import NamespacePaths, list_namespaces
 from skupper_local.namespace.records import DesiredState, read_choices, read_desired_state, read_platform
-from skupper_local.operations.containers import reach_now
+from skupper_local.operations.containers import reach_now, read_reach
 from skupper_local.operations.declarations import Declarations, read_declarations
 from skupper_local.operations.errors import NotDeclaredError
 from skupper_local.operations.router import STATUS_SECONDS, observe_router
@@ -24,7 +24,6 @@ from skupper_local.operations.whereabouts import Observer, Whereabouts
 from skupper_local.platforms.face import RouterReport
 from skupper_local.resources import Resource, RouterAccess, Site, decode_documents, kind_of
 from skupper_local.site.observed import ObservedRouter
-from skupper_local.site.reach import Reach
 from skupper_local.site.status import LinkRow, link_rows, with_statuses
 
 _SILENT_SECONDS = 1.0
@@ -222,13 +221,11 @@ def _judge(
     generated = _generated_accesses(paths, declared)
     site_id = read_choices(paths).site_id
     placement = where.placement
-    reach = (
-        Reach()
-        if where.silence
-        else reach_now(
-            declared, namespace=paths.name, platform=placement.platform, endpoint=placement.endpoint
-        )
-    )
+    if where.silence:
+        reach = read_reach(paths)
+    else:
+        platform = placement.platform if paths.router_config.exists() else ""
+        reach = reach_now(declared, namespace=paths.name, platform=platform, endpoint=placement.endpoint)
     resources = with_statuses(
         (*declared, *generated), observed, site_id=site_id, now=now, down_reason=reason, reach=reach
     )

@@ -1,0 +1,73 @@
+"""What the commands of every declared kind have in common: the arguments of a service, ``delete`` and ``status``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from skupper_local.cli import completing
+from skupper_local.cli.commands import SiteCommand, output_option, target_of
+
+if TYPE_CHECKING:
+    from skupper_local.operations.target import Target
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+def service_arguments(*routing_key: str, leads: str, credentials: str) -> Callable[[_Function], _Function]:
+    """Name and port, routing key, TLS credentials, protocol and ``--force`` of ``create``, apart from where it leads."""
+
+    def decorated(function: _Function) -> _Function:
+        for parameter in reversed(
+            (
+                click.argument("name"),
+                click.argument("port", type=int),
+                click.option(*routing_key, default="", help=f"{leads}  [default: the name]"),
+                click.option("--tls-credentials", default="", help=credentials),
+                click.option(
+                    "--type",
+                    "kind",
+                    type=click.Choice(["tcp"]),
+                    default="tcp",
+                    show_default=True,
+                    help="The protocol.",
+                ),
+                force_option(),
+            )
+        ):
+            function = parameter(function)
+        return function
+
+    return decorated
+
+
+def force_option() -> Callable[[_Function], _Function]:
+    """``--force`` of ``create``."""
+    return click.option("--force", is_flag=True, help="Replace what is declared under that name already.")
+
+
+def add_delete(group: click.Group, kind: str) -> None:
+    """The command that takes one declaration back."""
+
+    @group.command("delete", cls=SiteCommand, help=f"Take the declaration of a {kind.lower()} back.")
+    @click.argument("name", shell_complete=completing.declared(kind))
+    @click.pass_context
+    def delete(context: click.Context, name: str) -> None:
+        from skupper_local.cli.declaring import print_deleted
+        from skupper_local.operations.delete import delete_declaration
+
+        target = target_of(context)
+        print_deleted(delete_declaration(target, kind, name), target)
+
+
+def add_status(group: click.Group, kind: str, show: Callable[[Target, str, str], None]) -> None:
+    """The command that shows all of a kind, or one."""
+
+    @group.command("status", cls=SiteCommand, help=f"Show the state of every {kind.lower()}, or of one.")
+    @click.argument("name", required=False, shell_complete=completing.declared(kind))
+    @output_option()
+    @click.pass_context
+    def status(context: click.Context, name: str | None, output: str | None) -> None:
+        show(target_of(context), name or "", output or "")
