@@ -72,7 +72,28 @@ def find_reach(
     """Where the router of these declarations stands. ``engine`` is the site's, when the caller has it already.
 
     An empty ``platform`` is one that is not chosen yet. ``to_start`` also finds out what only a start has to know: names that
-    others have, servers on the loopback alone.
+    others have, servers on the loopback alone. Raises the errors of an engine that does not answer, and NetworkMissingError.
+    """
+    declared = tuple(resources)
+    following = _following(declared)
+    environ = os.environ if environ is None else environ
+    if not platform:
+        return Reach()
+    if platform == LINUX:
+        return _beside_engines(following, namespace, environ)
+    network = _network(declared)
+    if platform == "podman" and not network and not following:
+        return Reach()
+    with _connected(platform, endpoint, engine, environ) as connected:
+        facts = connected.facts()
+        reach = _standing(connected, facts, network, namespace)
+        if reach.network and to_start:
+            reach = replace(
+                reach,
+                taken=_taken(connected.containers({}), namespace),
+                loopback_ports=_loopback_ports(declared),
+            )
+        return _followed(reach, following, connected, namespace)
 
 
 def reach_now(resources: Iterable[Resource], *, namespace: str, platform: str, endpoint: str = "") -> Reach:
