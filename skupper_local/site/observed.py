@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 Answers = Mapping[str, Sequence[Mapping[str, Any]]]
@@ -27,13 +27,14 @@ OBSERVED_TYPES: tuple[str, ...] = tuple(
         "listener",
         "tcpListener",
         "tcpConnector",
+        "listenerAddress",
         "router.address",
     )
 )
 """The entity types to QUERY at the site's own router, by their full names, for :func:`observe`."""
 
 REMOTE_TYPES: tuple[str, ...] = tuple(
-    _PREFIX + name for name in ("router", "site", "tcpListener", "tcpConnector")
+    _PREFIX + name for name in ("router", "site", "tcpListener", "tcpConnector", "listenerAddress")
 )
 """The entity types to QUERY at each other router of the network."""
 
@@ -86,7 +87,10 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class RemoteRouter:
-    """Another router of the network: its id, the site it belongs to, and the listeners and connectors of services it has."""
+    """Another router of the network: its id, the site it belongs to, and the listeners and connectors of services it has.
+
+    A listener with several routing keys stands there once for each.
+    """
 
     router_id: str
     site_id: str = ""
@@ -109,6 +113,8 @@ class RemoteRouter:
 class ObservedRouter:
     """The router now. ``nodes`` are the ids of all other routers it can reach; ``destinations`` counts connectors by key.
 
+    ``listener_addresses`` holds, for each listener with several routing keys, the number of each key.
+
     See :func:`observe`.
     """
 
@@ -119,6 +125,7 @@ class ObservedRouter:
     listeners: Mapping[str, Endpoint] = field(default_factory=dict)
     tcp_listeners: Mapping[str, Endpoint] = field(default_factory=dict)
     tcp_connectors: Mapping[str, Endpoint] = field(default_factory=dict)
+    listener_addresses: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     destinations: Mapping[str, int] = field(default_factory=dict)
     remote_routers: Mapping[str, RemoteRouter] = field(default_factory=dict)
 
@@ -177,6 +184,7 @@ def observe(answers: Answers, *, remote_routers: Mapping[str, Answers] | None = 
         listeners={_text(entity, "name"): _endpoint(entity) for entity in _entities(answers, "listener")},
         tcp_listeners=tcp_listeners,
         tcp_connectors=tcp_connectors,
+        listener_addresses=_listener_addresses(answers),
         destinations=_destinations(answers),
         remote_routers={
             remote_id: _remote(remote_id, remote) for remote_id, remote in (remote_routers or {}).items()
@@ -229,6 +237,25 @@ def _endpoint(entity: Mapping[str, Any]) -> Endpoint:
     )
 
 
+def _listener_addresses(answers: Answers) -> dict[str, dict[str, int]]:
+    """The routing keys of listeners that have several, each with its rank or weight, by the listener's name."""
+    found: dict[str, dict[str, int]] = {}
+    for entity in _entities(answers, "listenerAddress"):
+        found.setdefault(_text(entity, "listener"), {})[_text(entity, "address")] = _count(entity, "value")
+    return found
+
+
+def _listeners(answers: Answers) -> Iterator[Endpoint]:
+    """The listeners of services, those with several keys once for each."""
+    several = _listener_addresses(answers)
+    for entity in _entities(answers, "tcpListener"):
+        endpoint = _endpoint(entity)
+        if endpoint.name in several:
+            yield from (replace(endpoint, address=address) for address in several[endpoint.name])
+        else:
+            yield endpoint
+
+
 def _destinations(answers: Answers) -> dict[str, int]:
     """How many connectors each mobile address has here and how many routers offer it elsewhere."""
     found: dict[str, int] = {}
@@ -257,6 +284,6 @@ def _remote(router_id: str, answers: Answers) -> RemoteRouter:
         router_id=router_id,
         site_id=site_id,
         site_name=site_name_of(_text(next(_entities(answers, "site"), {}), "name") or router_id),
-        listeners=tuple(_endpoint(entity) for entity in _entities(answers, "tcpListener")),
+        listeners=tuple(_listeners(answers)),
         connectors=tuple(_endpoint(entity) for entity in _entities(answers, "tcpConnector")),
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from skupper_local.resources import Connector, Listener, Resource, printable
+from skupper_local.resources import Connector, Listener, MultiKeyListener, Resource, printable
 from skupper_local.site.observed import Endpoint, ObservedRouter
 
 READY = "Ready"
@@ -70,6 +70,9 @@ def services(resources: Iterable[Resource], observed: ObservedRouter | None) -> 
     for item in resources:
         if isinstance(item, Listener):
             listeners.setdefault(item.routing_key, []).append(_own(item))
+        elif isinstance(item, MultiKeyListener):
+            for key in item.strategy.routing_keys:
+                listeners.setdefault(key, []).append(_own(item))
         elif isinstance(item, Connector):
             connectors.setdefault(item.routing_key, []).append(_own(item))
     for site, listening, connecting in _remote(observed):
@@ -83,7 +86,7 @@ def services(resources: Iterable[Resource], observed: ObservedRouter | None) -> 
     )
 
 
-def _own(item: Listener | Connector) -> ServiceEnd:
+def _own(item: Listener | MultiKeyListener | Connector) -> ServiceEnd:
     return ServiceEnd(
         "",
         item.name,

@@ -12,17 +12,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 from skupper_local.resources import (
+    AccessGrant,
+    AccessToken,
+    AttachedConnector,
+    AttachedConnectorBinding,
     Connector,
     Link,
     Listener,
+    MultiKeyListener,
     Resource,
     RouterAccess,
+    SecuredAccess,
     Site,
+    kept_because,
     printable,
 )
+from skupper_local.site.conditions import ERROR, PENDING, READY, Condition, overall_of, status_of
 from skupper_local.site.observed import Connection, ObservedRouter
 from skupper_local.site.reach import Reach, Target
 from skupper_local.site.sockets import DEFAULT_PORTS, is_unspecified
@@ -30,25 +38,16 @@ from skupper_local.site.sockets import DEFAULT_PORTS, is_unspecified
 ENDPOINT_GROUP = "skupper-router"
 NOT_RUNNING = "The router does not answer"
 
-_READY = "Ready"
-_PENDING = "Pending"
-_ERROR = "Error"
 _RELOAD = "the running router does not know it as declared; type: skupper-local system reload"
 
-_OWN_KEYS = frozenset(
-    (
-        "status",
-        "message",
-        "conditions",
-        "endpoints",
-        "containers",
-        "sitesInNetwork",
-        "hasMatchingConnector",
-        "hasMatchingListener",
-        "remoteSiteId",
-        "remoteSiteName",
-    )
-)
+_KEPT: Mapping[type[Resource], tuple[str, ...]] = {
+    AccessGrant: ("Processed", "Resolved"),
+    AccessToken: ("Redeemed",),
+    SecuredAccess: ("Configured", "Resolved"),
+    AttachedConnector: ("Configured",),
+    AttachedConnectorBinding: ("Configured", "Matched"),
+}
+"""The required conditions of kinds that nothing here acts on (reference-engine 10.1, concepts 11)."""
 
 
 @dataclass(frozen=True)
@@ -67,14 +66,6 @@ class LinkRow:
     remote_site: str
     remote_site_id: str
     message: str
-
-
-class Condition(NamedTuple):
-    """One condition of a resource: its type, its state (Ready, Pending or Error) and a message (``OK`` when Ready)."""
-
-    type: str
-    state: str = _READY
-    message: str = "OK"
 
 
 def with_statuses(
@@ -146,6 +137,9 @@ class _Judge:
         self.listener_keys = {
             resource.routing_key for resource in self.resources if isinstance(resource, Listener)
         }
+        for several in self.resources:
+            if isinstance(several, MultiKeyListener):
+                self.listener_keys.update(several.strategy.routing_keys)
         for remote in self.observed.remote_routers.values() if self.observed else ():
             self.listener_keys |= remote.listener_keys
 
@@ -159,6 +153,8 @@ class _Judge:
                 conditions, details = self.site(resource)
             case Listener():
                 conditions, details = self.listener(resource)
+            case MultiKeyListener():
+                conditions, details = self.multi_key_listener(resource)
             case Connector():
                 conditions, details = self.connector(resource)
             case Link():
@@ -166,18 +162,28 @@ class _Judge:
             case RouterAccess():
                 conditions, details = self.access(resource)
             case _:
-                return resource
-        return replace(resource, status=_status(resource.status, conditions, details, now))
+                why = kept_because(resource)
+                conditions, details = (
+                    [Condition(kind, ERROR, why) for kind in _KEPT.get(type(resource), ())],
+                    {},
+                )
+                if not conditions:
+                    return resource
+        # The reference gives this one kind no condition Ready (reference-engine 10.1).
+        mirrored = not isinstance(resource, MultiKeyListener)
+        return replace(
+            resource, status=status_of(resource.status, conditions, details, now, mirrored=mirrored)
+        )
 
     # Each kind.
 
     def site(self, site: Site) -> tuple[list[Condition], dict[str, Any]]:
-        running = Condition("Running") if self.observed else Condition("Running", _PENDING, self.down)
+        running = Condition("Running") if self.observed else Condition("Running", PENDING, self.down)
         conditions = [Condition("Configured"), running]
         endpoints = [endpoint for access in self.accesses for endpoint in endpoints_of(access)]
         if site.accepts_links:
-            broken = [state for access in self.accesses if (state := self.resolved(access)).state != _READY]
-            none = Condition("Resolved", _PENDING, "The site has no link access")
+            broken = [state for access in self.accesses if (state := self.resolved(access)).state != READY]
+            none = Condition("Resolved", PENDING, "The site has no link access")
             conditions.append(next(iter(broken), Condition("Resolved") if endpoints else none))
         details: dict[str, Any] = {"endpoints": endpoints}
         if self.observed:
@@ -196,7 +202,7 @@ class _Judge:
 
     def listener(self, listener: Listener) -> tuple[list[Condition], dict[str, Any]]:
         if not self.observed:
-            return [Condition("Configured"), Condition("Matched", _PENDING, self.down)], {}
+            return [Condition("Configured"), Condition("Matched", PENDING, self.down)], {}
         configured, matched = Condition("Configured"), Condition("Matched")
         socket = self.observed.tcp_listeners.get(f"listener/{listener.name}")
         bound = self.reach.bound(listener.host)
@@ -204,15 +210,45 @@ class _Judge:
             socket = None
         reachable = self.observed.destinations.get(listener.routing_key, 0) > 0 or bool(socket and socket.up)
         if socket is None:
-            configured = Condition("Configured", _PENDING, _RELOAD)
+            configured = Condition("Configured", PENDING, _RELOAD)
         elif socket.up is False and socket.message:
             message = f"cannot listen on {listener.host}:{listener.port}: {_clean(socket.message)}"
-            configured = Condition("Configured", _ERROR, message)
+            configured = Condition("Configured", ERROR, message)
         if not reachable:
-            matched = Condition("Matched", _PENDING, "No matching connectors")
+            matched = Condition("Matched", PENDING, "No matching connectors")
         elif socket and socket.up is False:
-            matched = Condition("Matched", _PENDING, f"not listening on {listener.host}:{listener.port} yet")
+            matched = Condition("Matched", PENDING, f"not listening on {listener.host}:{listener.port} yet")
         return [configured, matched], {"hasMatchingConnector": reachable}
+
+    def multi_key_listener(self, listener: MultiKeyListener) -> tuple[list[Condition], dict[str, Any]]:
+        if not self.observed:
+            return [Condition("Configured"), Condition("Operational", PENDING, self.down)], {}
+        configured, operational = Condition("Configured"), Condition("Operational")
+        strategy = listener.strategy
+        name = f"multiAddress/{listener.name}"
+        socket = self.observed.tcp_listeners.get(name)
+        keys = self.observed.listener_addresses.get(name)
+        wanted = dict(zip(strategy.routing_keys, strategy.values, strict=True))
+        place = f"{listener.host}:{listener.port}"
+        if (
+            socket is None
+            or not socket.is_for(self.reach.bound(listener.host), listener.port)
+            or (keys is not None and dict(keys) != wanted)
+        ):
+            configured, socket = Condition("Configured", PENDING, _RELOAD), None
+        elif socket.up is False and socket.message:
+            configured = Condition("Configured", ERROR, f"cannot listen on {place}: {_clean(socket.message)}")
+        reachable = [key for key in strategy.routing_keys if self.observed.destinations.get(key, 0) > 0]
+        has_destination = bool(reachable or (socket and socket.up))
+        if not has_destination:
+            operational = Condition("Operational", PENDING, "No matching connectors")
+        elif socket and socket.up is False:
+            operational = Condition("Operational", PENDING, f"not listening on {place} yet")
+        details: dict[str, Any] = {"hasDestination": has_destination}
+        if reachable:
+            found: Any = {key: wanted[key] for key in reachable} if strategy.weights else reachable
+            details["strategy"] = {strategy.name: {"routingKeysReachable": found}}
+        return [configured, operational], details
 
     def connector(self, connector: Connector) -> tuple[list[Condition], dict[str, Any]]:
         targets = self.reach.targets(connector)
@@ -221,18 +257,18 @@ class _Judge:
             details["containers"] = containers
         configured = self.followed(connector) or Condition("Configured")
         if not self.observed:
-            return [configured, Condition("Matched", _PENDING, self.down)], details
-        if configured.state == _READY:
+            return [configured, Condition("Matched", PENDING, self.down)], details
+        if configured.state == READY:
             broken = (self.configured(connector, target) for target in targets)
-            configured = next((state for state in broken if state.state != _READY), configured)
+            configured = next((state for state in broken if state.state != READY), configured)
         wanted = {f"connector/{connector.name}@{target.label}" for target in targets}
         present = {name for name in self.observed.tcp_connectors if _is_of(connector, name)}
-        if configured.state == _READY and present - wanted:
-            configured = Condition("Configured", _PENDING, _RELOAD)
+        if configured.state == READY and present - wanted:
+            configured = Condition("Configured", PENDING, _RELOAD)
         matched = Condition("Matched")
         has_listener = connector.routing_key in self.listener_keys
         if not has_listener:
-            matched = Condition("Matched", _PENDING, "No matching listeners")
+            matched = Condition("Matched", PENDING, "No matching listeners")
         return [configured, matched], {**details, "hasMatchingListener": has_listener}
 
     def followed(self, connector: Connector) -> Condition | None:
@@ -242,28 +278,28 @@ class _Judge:
             return None
         lasting = any(obstacle.lasting for obstacle in found.obstacles)
         text = "; ".join(_clean(str(obstacle)) for obstacle in found.obstacles[:3])
-        return Condition("Configured", _ERROR if lasting else _PENDING, text)
+        return Condition("Configured", ERROR if lasting else PENDING, text)
 
     def configured(self, connector: Connector, target: Target) -> Condition:
         """Whether the router has a connector for one of the places it leads to, and can connect there."""
         assert self.observed is not None
         seen = self.observed.tcp_connectors.get(f"connector/{connector.name}@{target.label}")
         if seen is None or not seen.is_for(target.host, target.port, connector.routing_key):
-            return Condition("Configured", _PENDING, _RELOAD)
+            return Condition("Configured", PENDING, _RELOAD)
         if seen.up is False and seen.message:
             reason = _clean(seen.message)
             failure = f"cannot connect to {target.host}:{target.port}: "
-            return Condition("Configured", _PENDING, failure + reason.removeprefix(failure))
+            return Condition("Configured", PENDING, failure + reason.removeprefix(failure))
         return Condition("Configured")
 
     def link(self, link: Link) -> tuple[list[Condition], dict[str, Any]]:
         endpoint = link.endpoint_for(self.link_role)
         if endpoint is None:
             message = f"the link has no endpoint named {self.link_role}, which this site dials"
-            return [Condition("Configured", _ERROR, message), Condition("Operational", _ERROR, message)], {}
+            return [Condition("Configured", ERROR, message), Condition("Operational", ERROR, message)], {}
         operational, connection = self.operational(link, f"{endpoint.host}:{endpoint.port}")
         details: dict[str, Any] = {}
-        if self.observed and connection and operational.state == _READY:
+        if self.observed and connection and operational.state == READY:
             name, site_id = self.observed.site_of(connection.container)
             details = {"remoteSiteName": _clean(name), "remoteSiteId": _clean(site_id)}
         return [Condition("Configured"), operational], details
@@ -272,18 +308,18 @@ class _Judge:
         """Whether traffic can pass, and the connection it passes through."""
         endpoint = link.endpoint_for(self.link_role)
         if not self.observed or endpoint is None:
-            return Condition("Operational", _PENDING, self.down), None
+            return Condition("Operational", PENDING, self.down), None
         dialler = self.observed.connectors.get(link.name)
         if dialler is None or (dialler.host, dialler.port) != (endpoint.host, str(endpoint.port)):
-            return Condition("Operational", _PENDING, _RELOAD), None
+            return Condition("Operational", PENDING, _RELOAD), None
         connection = self.observed.outgoing_link(endpoint.host, endpoint.port, self.link_role)
         if not dialler.up or (connection and not connection.up):
             why = dialler.message or (connection.reason if connection else "")
             reason = f": {_clean(why)}" if why else ""
-            return Condition("Operational", _PENDING, f"not connected to {place}{reason}"), connection
+            return Condition("Operational", PENDING, f"not connected to {place}{reason}"), connection
         if connection is None or self.awaits_routing(connection):
             message = f"connected to {place}, waiting for the routers to know each other"
-            return Condition("Operational", _PENDING, message), connection
+            return Condition("Operational", PENDING, message), connection
         return Condition("Operational"), connection
 
     def awaits_routing(self, connection: Connection) -> bool:
@@ -301,25 +337,25 @@ class _Judge:
     def resolved(self, access: RouterAccess) -> Condition:
         """Whether remote routers can connect. Without the edge role interior sites still can, so that one is a remark."""
         if not self.observed:
-            return Condition("Resolved", _PENDING, self.down)
+            return Condition("Resolved", PENDING, self.down)
         remark = "OK"
         for role in access.roles:
             socket = self.observed.listeners.get(f"{access.name}-{role.name}")
             port = role.port or DEFAULT_PORTS.get(role.name, 0)
             if socket is None or not socket.is_for(self.reach.access_bound(access.bind_host), port):
-                return Condition("Resolved", _PENDING, _RELOAD)
+                return Condition("Resolved", PENDING, _RELOAD)
             if socket.up is False:
                 reason = f": {_clean(socket.message)}" if socket.message else ""
                 if role.name != "edge" or len(access.roles) == 1:
-                    return Condition("Resolved", _ERROR, f"cannot listen on port {port}{reason}")
+                    return Condition("Resolved", ERROR, f"cannot listen on port {port}{reason}")
                 remark = f"edge sites cannot link here{reason}"
-        return Condition("Resolved", _READY, remark)
+        return Condition("Resolved", READY, remark)
 
     # Rows of link status.
 
     def outgoing_row(self, link: Link) -> LinkRow:
         conditions, details = self.link(link)
-        overall = _overall(conditions)
+        overall = overall_of(conditions)
         return LinkRow(
             name=link.name,
             outgoing=True,
@@ -334,11 +370,11 @@ class _Judge:
     def incoming_row(self, connection: Connection) -> LinkRow:
         assert self.observed is not None
         name, site_id = self.observed.site_of(connection.container)
-        status, message = _READY, "OK"
+        status, message = READY, "OK"
         if not connection.up:
-            status, message = _PENDING, _clean(connection.reason) or "the connection is being closed"
+            status, message = PENDING, _clean(connection.reason) or "the connection is being closed"
         elif self.awaits_routing(connection):
-            status, message = _PENDING, "connected, waiting for the routers to know each other"
+            status, message = PENDING, "connected, waiting for the routers to know each other"
         return LinkRow(
             name=_clean(connection.container),
             outgoing=False,
@@ -359,45 +395,6 @@ def _container(target: Target) -> dict[str, str]:
 def _is_of(connector: Connector, name: str) -> bool:
     """Whether a tcpConnector of the router is one of this connector."""
     return name.startswith(f"connector/{connector.name}@")
-
-
-def _overall(conditions: list[Condition]) -> Condition:
-    """The first condition that is not fulfilled, or Ready."""
-    return next((condition for condition in conditions if condition.state != _READY), Condition("Ready"))
-
-
-def _status(
-    previous: Mapping[str, Any], conditions: list[Condition], details: Mapping[str, Any], now: str
-) -> dict[str, Any]:
-    overall = _overall(conditions)
-    before = _transitions(previous)
-    kept = {key: value for key, value in previous.items() if key not in _OWN_KEYS}
-    listed = []
-    for condition in (*conditions, Condition("Ready", overall.state, overall.message)):
-        fulfilled = "True" if condition.state == _READY else "False"
-        was, since = before.get(condition.type, ("", ""))
-        listed.append(
-            {
-                "type": condition.type,
-                "status": fulfilled,
-                "reason": condition.state,
-                "message": condition.message,
-                "lastTransitionTime": since if since and was == fulfilled else now,
-            }
-        )
-    return {**kept, **details, "status": overall.state, "message": overall.message, "conditions": listed}
-
-
-def _transitions(previous: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
-    """Status and transition time of each earlier condition; what is malformed counts as absent."""
-    conditions = previous.get("conditions")
-    found: dict[str, tuple[str, str]] = {}
-    for condition in conditions if isinstance(conditions, list) else ():
-        if isinstance(condition, Mapping):
-            since = condition.get("lastTransitionTime")
-            if isinstance(since, str):
-                found[str(condition.get("type"))] = (str(condition.get("status")), since)
-    return found
 
 
 def _clean(text: str) -> str:

@@ -64,9 +64,11 @@ spec: {host: 127.0.0.1, port: 5432, routingKey: db-5432}
 )
 
 
-def document(kind: str, name: str, **spec: Any) -> str:
+def document(kind: str, name: str, *, api_version: str = "skupper.io/v2alpha1", **spec: Any) -> str:
     """One document, in JSON on one line."""
-    resource = {"apiVersion": "skupper.io/v2alpha1", "kind": kind, "metadata": {"name": name}, "spec": spec}
+    resource: dict[str, Any] = {"apiVersion": api_version, "kind": kind, "metadata": {"name": name}}
+    if spec or api_version != "v1":
+        resource["spec"] = spec
     return f"\n---\n{json.dumps(resource, ensure_ascii=False)}\n"
 
 

@@ -12,7 +12,18 @@ from skupper_local.site.derive import active_resources
 from skupper_local.site.observed import OBSERVED_TYPES, ObservedRouter, observe, site_name_of
 from skupper_local.site.status import link_rows, with_statuses
 
-from .samples import LINK, NOW, SECRET, SITE_ID, connector, listener, model_of, site
+from .samples import (
+    LINK,
+    NOW,
+    SECRET,
+    SITE_ID,
+    connector,
+    document,
+    listener,
+    model_of,
+    multi_key_listener,
+    site,
+)
 
 WEST = site(linkAccess="default") + listener("backend", key="k") + connector("db", key="d") + LINK + SECRET
 
@@ -43,6 +54,7 @@ def answers(**changed: Any) -> dict[str, list[dict[str, Any]]]:
         "tcpConnector": [
             {"name": "connector/db@127.0.0.1", "host": "127.0.0.1", "port": 9090, "address": "d"}
         ],
+        "listenerAddress": [],
         "router.address": [{"name": "Mk", "subscriberCount": 0, "remoteCount": 1}],
     }
     for key, value in changed.items():
@@ -61,7 +73,7 @@ REMOTE = {
 
 def judged(said: dict[str, Any] | None, text: str = WEST, **more: Any) -> dict[str, Resource]:
     observed = None if said is None else observe(said, remote_routers=REMOTE)
-    resources = more.pop("resources", None) or active_resources(model_of(text))
+    resources = more.pop("resources", None) or active_resources(model_of(text, router_kind="skrouterd"))
     found = with_statuses(resources, observed, site_id=SITE_ID, now=more.pop("now", NOW), **more)
     return {resource.title: resource for resource in found}
 
@@ -112,6 +124,100 @@ def test_endpoints_name_a_host_and_ports_as_text() -> None:
     }
     assert judged(answers())["Site west"].status["endpoints"] == endpoints
     assert "endpoints" not in judged(answers())["RouterAccess skupper-local"].status
+
+
+# Listeners with several keys.
+
+SEVERAL = {"name": "multiAddress/m", "host": "127.0.0.1", "port": "7000", **UP}
+WEIGHTED = {"weighted": {"routingKeys": {"a": 3, "b": 1}}}
+
+
+def several(strategy: dict[str, Any], *, reachable: str, **changed: Any) -> Resource:
+    """The listener ``m`` at a router that knows it, with these of its keys reachable."""
+    text = site() + multi_key_listener("m", port=7000, host="127.0.0.1", strategy=strategy)
+    values = {"a": 3, "b": 1} if "weighted" in strategy else {"a": 1, "b": 0}
+    said = {
+        "tcpListener": [SEVERAL],
+        "listenerAddress": [
+            {"name": f"m/{key}", "address": key, "value": value, "listener": "multiAddress/m"}
+            for key, value in values.items()
+        ],
+        "router_address": [{"name": f"M{key}", "subscriberCount": 1} for key in reachable],
+        **changed,
+    }
+    return judged(answers(**said), text)["MultiKeyListener m"]
+
+
+def test_a_listener_with_several_keys_lists_those_it_reaches() -> None:
+    both = several({"priority": {"routingKeys": ["a", "b"]}}, reachable="ba")
+    assert summary(both) == ("Ready", "OK")
+    assert both.status["hasDestination"] is True
+    assert both.status["strategy"] == {"priority": {"routingKeysReachable": ["a", "b"]}}
+    one = several(WEIGHTED, reachable="b")
+    assert summary(one) == ("Ready", "OK")
+    assert one.status["strategy"] == {"weighted": {"routingKeysReachable": {"b": 1}}}
+
+
+def test_it_has_the_reference_s_conditions_and_no_mirrored_one() -> None:
+    found = several(WEIGHTED, reachable="a")
+    assert [item["type"] for item in found.status["conditions"]] == ["Configured", "Operational"]
+
+
+def test_without_any_of_its_connectors_it_is_not_operational() -> None:
+    found = several(WEIGHTED, reachable="", tcpListener=[{**SEVERAL, "operStatus": "down"}])
+    assert summary(found) == ("Pending", "No matching connectors")
+    assert found.status["hasDestination"] is False
+    assert "strategy" not in found.status
+
+
+def test_a_port_it_cannot_have_is_an_error() -> None:
+    down = {**SEVERAL, "operStatus": "down", "connectionMsg": "Address already in use"}
+    state, message = summary(several(WEIGHTED, reachable="a", tcpListener=[down]))
+    assert state == "Error"
+    assert "cannot listen on 127.0.0.1:7000: Address already in use" in message
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"tcpListener": []},
+        {"tcpListener": [{**SEVERAL, "port": "7001"}]},
+        {"listenerAddress": [{"address": "a", "value": 2, "listener": "multiAddress/m"}]},
+    ],
+)
+def test_other_keys_or_weights_at_the_router_ask_for_a_reload(changed: dict[str, Any]) -> None:
+    state, message = summary(several(WEIGHTED, reachable="a", **changed))
+    assert state == "Pending"
+    assert "system reload" in message
+
+
+def test_a_router_that_tells_no_keys_is_not_blamed() -> None:
+    assert summary(several(WEIGHTED, reachable="a", listenerAddress=[]))[0] == "Ready"
+
+
+def test_keys_of_such_listeners_match_connectors_here_and_elsewhere() -> None:
+    text = site() + connector("db", key="far") + connector("eb", port=9, key="near")
+    text += multi_key_listener("m", "near", "other", port=7000)
+    there: dict[str, list[dict[str, Any]]] = {
+        "tcpListener": [{"name": "multiAddress/x", "multiAddressStrategy": "priority"}],
+        "listenerAddress": [{"address": "far", "value": 0, "listener": "multiAddress/x"}],
+    }
+    observed = observe(answers(), remote_routers={EAST: there})
+    found = with_statuses(
+        active_resources(model_of(text, router_kind="skrouterd")), observed, site_id=SITE_ID, now=NOW
+    )
+    matched = {item.name: item.status["hasMatchingListener"] for item in found if item.name in ("db", "eb")}
+    assert matched == {"db": True, "eb": True}
+
+
+def test_kinds_that_nothing_acts_on_are_never_ready() -> None:
+    text = site() + document("AccessGrant", "g") + document("ConfigMap", "c", api_version="v1")
+    text += document("AttachedConnectorBinding", "b", connectorNamespace="n", routingKey="k")
+    found = judged(answers(), text)
+    assert summary(found["AccessGrant g"])[0] == "Error"
+    assert condition(found["AccessGrant g"], "Processed")["status"] == "False"
+    assert "Kubernetes" in condition(found["AttachedConnectorBinding b"], "Matched")["message"]
+    assert not found["ConfigMap c"].status
 
 
 # What is not well, and why.
