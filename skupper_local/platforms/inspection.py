@@ -121,10 +121,11 @@ def _published(ports: Mapping[str, Any]) -> dict[int, tuple[tuple[str, int], ...
     for name, bindings in ports.items():
         number, _, protocol = str(name).partition("/")
         places = tuple(
-            (_text(_mapping(item).get("HostIp")), int(_text(_mapping(item).get("HostPort")) or 0))
+            (_text(_mapping(item).get("HostIp")), int(_mapping(item)["HostPort"]))
             for item in _sequence(bindings)
+            if re.fullmatch(r"[0-9]{1,5}", _text(_mapping(item).get("HostPort")))
         )
-        if number.isdecimal() and protocol in ("", "tcp") and places:
+        if re.fullmatch(r"[0-9]{1,5}", number) and protocol in ("", "tcp") and places:
             found[int(number)] = places
     return found
 
