@@ -26,7 +26,7 @@ _LARGEST_JSON = 8 << 20
 _MAGIC = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
 _ZSTD = b"\x28\xb5\x2f\xfd"
 _NAMES = ("io.containerd.image.name", "org.opencontainers.image.ref.name")
-_DAMAGE = (tarfile.TarError, EOFError, ValueError, KeyError, TypeError, lzma.LZMAError)
+_DAMAGE = (tarfile.TarError, EOFError, ValueError, LookupError, TypeError, AttributeError, lzma.LZMAError)
 
 
 class ArchiveUnusableError(ValueError):
