@@ -71,8 +71,8 @@ def find_reach(
 ) -> Reach:
     """Where the router of these declarations stands. ``engine`` is the site's, when the caller has it already.
 
-    An empty ``platform`` is one that is not chosen yet. ``to_start`` also finds out what only a start has to know: names that
-    others have, servers on the loopback alone. Raises the errors of an engine that does not answer, and NetworkMissingError.
+    An empty ``platform`` is one that is not chosen yet. ``to_start`` also finds out which names others have,
+    which only a start has to know. Raises the errors of an engine that does not answer, and NetworkMissingError.
     """
     declared = tuple(resources)
     following = _following(declared)
@@ -87,12 +87,9 @@ def find_reach(
     with _connected(platform, endpoint, engine, environ) as connected:
         facts = connected.facts()
         reach = _standing(connected, facts, network, namespace)
-        if reach.network and to_start:
-            reach = replace(
-                reach,
-                taken=_taken(connected.containers({}), namespace),
-                loopback_ports=_loopback_ports(declared),
-            )
+        if reach.network:
+            taken = _taken(connected.containers({}), namespace) if to_start else frozenset()
+            reach = replace(reach, taken=taken, loopback_ports=_loopback_ports(declared))
         return _followed(reach, following, connected, namespace)
 
 

@@ -12,6 +12,8 @@ from skupper_local.entities import Entity
 from skupper_local.host import ports
 from skupper_local.operations.errors import PortInUseError
 from skupper_local.platforms.container import HOST_NETWORK, ContainerSpec
+from skupper_local.site.sockets import Socket as SiteSocket
+from skupper_local.site.sockets import SocketTable
 
 _SOCKETS = ("listener", "tcpListener")
 
@@ -51,11 +53,14 @@ def sockets_on_machine(configuration: Iterable[Entity], container: ContainerSpec
 def require_free(wanted: Mapping[Socket, str], held: Collection[Socket]) -> None:
     """Raise PortInUseError, naming every port that cannot be bound. Those ``held`` by a router of this site are ours."""
     blocked: list[str] = []
+    ours = SocketTable()
+    for socket in held:
+        ours.add(SiteSocket(socket.host, socket.port, ""))
     hosts: set[Socket] = set()
     steps: dict[str, None] = {}
     for socket, what in wanted.items():
-        if socket in held:
-            continue
+        if ours.in_the_way(SiteSocket(socket.host, socket.port, "")):
+            continue  # only the router itself could tell, once it has given up what it holds
         problem = ports.bind_problem(socket.host, socket.port)
         if problem:
             holder = ports.holder_of(socket.port)

@@ -8,11 +8,14 @@ are not used above that: they read whole archives into memory, wait without limi
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from skupper_local.host.processes import find as find_process
 from skupper_local.platforms.container import ContainerSpec
 from skupper_local.platforms.endpoints import engine_endpoint, local_endpoint, refuse_other_than_socket
 from skupper_local.platforms.engine import (
@@ -284,10 +287,16 @@ class RequestsEngine:
         return response.status_code < 400
 
     def container(self, name: str) -> ContainerFacts | None:
-        response = self.ask(
-            f"Container {name} could not be looked up", "GET", f"/containers/{name}/json", expected=(404,)
+        what = f"Container {name} could not be looked up"
+        response = self.ask(what, "GET", f"/containers/{name}/json", expected=(404, 500))
+        if response.status_code == 500:
+            words = error_words(response.text)
+            if not _WENT_AWAY.search(words):
+                raise refusal(self.name, what, 500, words)
+            return None
+        return (
+            None if response.status_code == 404 else _on_this_machine(container_facts(self.answer(response)))
         )
-        return None if response.status_code == 404 else container_facts(self.answer(response))
 
     def containers(self, labels: Mapping[str, str]) -> tuple[ContainerFacts, ...]:
         filters = {"label": [f"{key}={value}" for key, value in labels.items()]} if labels else {}
@@ -351,6 +360,20 @@ class RequestsEngine:
         )
         with closing(response), self.translating():
             yield from log_lines(response.iter_content(None))
+
+
+_WENT_AWAY = re.compile(r"no such container|does not exist in database|no container with", re.IGNORECASE)
+"""What Podman says in an internal error about a container that is removed while it is being looked at."""
+
+
+def _on_this_machine(facts: ContainerFacts) -> ContainerFacts:
+    """What an engine tells, set right by the machine's own processes: an engine learns of an end from the container's monitor, and
+    a monitor that was killed tells nothing."""
+    if facts.monitor_pid and find_process(facts.monitor_pid) is None:
+        facts = replace(facts, abandoned=True)
+    if facts.running and facts.pid and find_process(facts.pid) is None:
+        facts = replace(facts, running=False, pid=0)
+    return facts
 
 
 def error_words(body: str) -> str:

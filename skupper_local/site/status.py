@@ -38,6 +38,7 @@ from skupper_local.site.sockets import DEFAULT_PORTS, is_unspecified
 ENDPOINT_GROUP = "skupper-router"
 NOT_RUNNING = "The router does not answer"
 
+_LONGEST_ADVICE = 600
 _RELOAD = "the running router does not know it as declared; type: skupper-local system reload"
 
 _KEPT: Mapping[type[Resource], tuple[str, ...]] = {
@@ -272,13 +273,13 @@ class _Judge:
         return [configured, matched], {**details, "hasMatchingListener": has_listener}
 
     def followed(self, connector: Connector) -> Condition | None:
-        """Why a connector does not reach all containers it follows."""
-        found = self.reach.followed.get(connector.name)
-        if not found or not found.obstacles:
+        """Why a connector does not reach its server, or all containers it follows, as far as that can be seen from here."""
+        why = self.reach.warning(connector)
+        if not why:
             return None
-        lasting = any(obstacle.lasting for obstacle in found.obstacles)
-        text = "; ".join(_clean(str(obstacle)) for obstacle in found.obstacles[:3])
-        return Condition("Configured", ERROR if lasting else PENDING, text)
+        found = self.reach.followed.get(connector.name)
+        lasting = any(obstacle.lasting for obstacle in found.obstacles) if found else False
+        return Condition("Configured", ERROR if lasting else PENDING, printable(why, limit=_LONGEST_ADVICE))
 
     def configured(self, connector: Connector, target: Target) -> Condition:
         """Whether the router has a connector for one of the places it leads to, and can connect there."""
