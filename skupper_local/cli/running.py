@@ -44,6 +44,7 @@ def print_started(outcome: Outcome, target: Target) -> None:
         return
     words = {
         Deed.STARTED: "has been started",
+        Deed.TAKEN_OVER: "has been taken over and runs",
         Deed.REPAIRED: "has been put right and runs",
         Deed.RESTARTED: "has been restarted",
     }
@@ -61,6 +62,7 @@ def print_reloaded(outcome: Outcome, target: Target) -> None:
         say(f"  {line}")
     words = {
         Deed.STARTED: "has been started",
+        Deed.TAKEN_OVER: "has been taken over and runs",
         Deed.REPAIRED: "has been put right and runs",
         Deed.RESTARTED: "has been restarted with its new configuration",
         Deed.REFRESHED: "runs on, and reads its certificates again",
@@ -68,7 +70,7 @@ def print_reloaded(outcome: Outcome, target: Target) -> None:
         Deed.LEFT_STOPPED: "is stopped and stays so; its files are up to date",
     }
     say(f'Site "{outcome.site}" {words[outcome.deed]}')
-    if outcome.deed in (Deed.STARTED, Deed.REPAIRED):
+    if outcome.deed in (Deed.STARTED, Deed.REPAIRED, Deed.TAKEN_OVER):
         _describe(outcome)
     if outcome.deed is Deed.LEFT_STOPPED:
         talk(f"next: {start_step(target)}")
@@ -81,6 +83,7 @@ def print_upgraded(outcome: Outcome, target: Target) -> None:
     _warn(outcome)
     words = {
         Deed.STARTED: "has been started",
+        Deed.TAKEN_OVER: "has been taken over and runs",
         Deed.REPAIRED: "has been put right and runs",
         Deed.RESTARTED: "has been upgraded",
         Deed.UNTOUCHED: "is up to date: nothing had to be done",
@@ -206,12 +209,11 @@ def _place_lines(view: SystemView) -> list[tuple[str, str]]:
         return [("Platform", "chosen at the first start")]
     where = view.where
     lines = [("Platform", view.platform)]
-    if not view.program and not where.container:
+    if not view.program and where.placement.keeper != "reference":
         return lines
     if where.placement.endpoint:
         lines.append(("Endpoint", where.placement.endpoint))
-    own = "supervisor" if view.platform == "linux" else "engine"
-    lines.append(("Kept by", "systemd" if where.placement.keeper == "systemd" else own))
+    lines.append(("Kept by", _keeper(view)))
     if where.image:
         version = f" (version {where.image_version})" if where.image_version else ""
         lines.append(("Image", f"{where.image}{version}"))
@@ -219,6 +221,15 @@ def _place_lines(view: SystemView) -> list[tuple[str, str]]:
         health = f", {where.health}" if where.health else ""
         lines.append(("Container", f"{where.container} ({where.container_id}{health})"))
     return lines
+
+
+def _keeper(view: SystemView) -> str:
+    keeper = view.where.placement.keeper
+    if keeper == "own":
+        return "supervisor" if view.platform == "linux" else "engine"
+    return (
+        "systemd" if keeper == "systemd" else "the reference's skupper; system start or reload takes it over"
+    )
 
 
 def _next_step(view: SystemView, target: Target) -> str:
@@ -242,7 +253,9 @@ def _system_document(view: SystemView) -> dict[str, Any]:
         "status": view.state,
         "message": view.reason,
         "platform": view.platform,
-        "keeper": view.where.placement.keeper if view.program else "",
+        "keeper": view.where.placement.keeper
+        if view.program or view.where.placement.keeper == "reference"
+        else "",
         "endpoint": view.where.placement.endpoint,
         "image": view.where.image,
         "imageVersion": view.where.image_version,

@@ -17,10 +17,11 @@ from skupper_local.errors import SkupperLocalError
 from skupper_local.namespace.lock import HeldLock, lock_namespace
 from skupper_local.namespace.paths import NamespacePaths
 from skupper_local.namespace.records import DesiredState, read_desired_state, write_desired_state
+from skupper_local.operations.adoption import site_platform
 from skupper_local.operations.applied import forget_applied, read_applied, write_applied
 from skupper_local.operations.containers import recreation_lines, require_within_reach
 from skupper_local.operations.declarations import read_declarations
-from skupper_local.operations.placement import LINUX, Place, recorded_placement
+from skupper_local.operations.placement import LINUX, Place
 from skupper_local.operations.planned_change import (
     NO_WISHES,
     PlannedChange,
@@ -53,6 +54,7 @@ class Deed(Enum):
     STOPPED = "stopped"
     REMOVED = "removed"
     MOVED = "moved"  # to another platform
+    TAKEN_OVER = "taken over"  # it was the reference's
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,9 @@ def start(target: Target, wishes: Wishes = NO_WISHES) -> Outcome:
         report = work.former.report
         healthy = report.running and report.kept
         deed = Deed.REPAIRED if report.present else Deed.STARTED
-        if healthy and work.another_router:
+        if work.takes_over:
+            deed = Deed.TAKEN_OVER
+        elif healthy and work.another_router:
             deed = Deed.RESTARTED
         elif healthy and answers(paths, work.wanted.platform, report):
             write_desired_state(paths, DesiredState.RUNNING)
@@ -123,6 +127,8 @@ def reload(target: Target, wishes: Wishes = NO_WISHES) -> Outcome:
         seconds = carry_out(held, work)
         running = report.running and report.kept
         deed = Deed.RESTARTED if running else Deed.REPAIRED if report.present else Deed.STARTED
+        if work.takes_over:
+            deed = Deed.TAKEN_OVER
         return outcome_of(deed, paths, work, seconds=seconds, plan=lines)
 
 
@@ -134,15 +140,16 @@ def stop(target: Target) -> Outcome:
     with at_work(target) as held:
         paths = held.paths
         platform_of(target)
-        placement = recorded_placement(paths)
-        if placement is None:
+        found = site_platform(paths)
+        if found is None:
             return Outcome(Deed.UNTOUCHED, paths.name, site=site_name(paths), home=paths.home)
+        placement, platform = found
         unrecorded: SkupperLocalError | None = None
         try:
             write_desired_state(paths, DesiredState.STOPPED)
         except SkupperLocalError as error:
             unrecorded = error
-        stopped = platform_at(placement).stop(paths.home)
+        stopped = platform.stop(paths.home)
         forget_applied(paths)
         if unrecorded:
             what = f"The router of namespace {paths.name} is stopped, but that could not be recorded: a reload would start it"
@@ -158,13 +165,12 @@ def teardown(target: Target) -> Outcome:
     platform_of(target)
     with lock_namespace(target.paths, command=target.command, patience=_PATIENCE) as held:
         site = site_name(held.paths)
-        placement = recorded_placement(held.paths)
+        found = site_platform(held.paths)
         # Without a record a supervisor may be there all the same: that of a start that was undone.
-        platform_at(placement or Placement(LINUX)).remove(held.paths.home)
+        platform = found[1] if found else platform_at(Placement(LINUX))
+        platform.remove(held.paths.home)
         held.remove_namespace()
-    return Outcome(
-        Deed.REMOVED, target.namespace, site=site, platform=placement.platform if placement else ""
-    )
+    return Outcome(Deed.REMOVED, target.namespace, site=site, platform=platform.name if found else "")
 
 
 def refresh_credentials(held: HeldLock, prepared: Prepared) -> tuple[Deed, bool]:

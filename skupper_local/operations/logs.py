@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from skupper_local.operations.placement import LINUX, recorded_placement
+from skupper_local.operations.adoption import site_platform
+from skupper_local.operations.placement import LINUX
 from skupper_local.operations.planned_change import no_site
 from skupper_local.operations.target import Target, platform_of
 from skupper_local.platforms.face import Placement, platform_at
@@ -15,7 +16,8 @@ def log_lines(target: Target, count: int, *, follow: bool) -> Iterator[str]:
     if not target.paths.exists():
         raise no_site(target.paths)
     platform_of(target)
-    platform = platform_at(recorded_placement(target.paths) or Placement(LINUX))
+    found = site_platform(target.paths)
+    platform = found[1] if found else platform_at(Placement(LINUX))
     new_lines = platform.follow(target.paths.home) if follow else None
     yield from platform.log(target.paths.home, count)
     if new_lines:

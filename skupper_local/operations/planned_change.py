@@ -17,11 +17,18 @@ from skupper_local.entities import Entity
 from skupper_local.namespace.lock import HeldLock
 from skupper_local.namespace.paths import NamespacePaths
 from skupper_local.namespace.records import Choices, read_choices
+from skupper_local.operations.adoption import (
+    REFERENCE_KEEPER,
+    adopted_image,
+    reference_spec,
+    site_platform,
+    takeover_lines,
+)
 from skupper_local.operations.containers import find_reach
 from skupper_local.operations.declarations import read_declarations
 from skupper_local.operations.errors import NoSiteError
 from skupper_local.operations.image import choose_policy
-from skupper_local.operations.placement import LINUX, Place, choose_place, recorded_placement
+from skupper_local.operations.placement import LINUX, Place, choose_place
 from skupper_local.operations.ports import require_free, sockets_of, sockets_on_machine
 from skupper_local.operations.preparation import Prepared, choose, prepare, read_configuration
 from skupper_local.operations.router_change import Former, Wanted
@@ -78,6 +85,11 @@ class PlannedChange:
     another_router: bool
     warnings: tuple[str, ...]
 
+    @property
+    def takes_over(self) -> bool:
+        """Whether the site was the reference's until now."""
+        return self.former.placement is not None and self.former.placement.keeper == REFERENCE_KEEPER
+
 
 def prepare_change(
     held: HeldLock, target: Target, wishes: Wishes = NO_WISHES, *, to: str = ""
@@ -88,6 +100,10 @@ def prepare_change(
     former = look(paths)
     before = read_choices(paths)
     state, warnings = _declared(held)
+    if former.placement and former.placement.keeper == REFERENCE_KEEPER:
+        warnings = (*takeover_lines(paths, former.report), *warnings)
+        if former.spec and former.spec.container and not to:
+            before = replace(before, image=adopted_image(paths, former.placement))
     place = choose_place(
         target,
         before,
@@ -124,12 +140,17 @@ def prepare_change(
 
 def look(paths: NamespacePaths) -> Former:
     """What is there. Raises the errors of an engine that does not answer."""
-    placement = recorded_placement(paths)
-    if placement is None:  # a start that was undone may have left a supervisor
+    found = site_platform(paths)
+    if found is None:  # a start that was undone may have left a supervisor
         platform = platform_at(Placement(LINUX))
         return Former(platform, platform.inspect(paths.home), None)
-    platform = platform_at(placement)
-    return Former(platform, platform.inspect(paths.home), placement, _former_spec(paths, placement))
+    placement, platform = found
+    spec = (
+        reference_spec(paths, placement)
+        if placement.keeper == REFERENCE_KEEPER
+        else _former_spec(paths, placement)
+    )
+    return Former(platform, platform.inspect(paths.home), placement, spec)
 
 
 def running_configuration(paths: NamespacePaths, former: Former) -> tuple[Entity, ...]:

@@ -209,7 +209,7 @@ def _with_identity(
     configured: Iterable[Entity],
     held_ports: Collection[int],
 ) -> Choices:
-    site_id = present.site_id or _adopted_site_id(configured) or state.site.metadata.uid or str(uuid.uuid4())
+    site_id = present.site_id or site_id_in(configured) or state.site.metadata.uid or str(uuid.uuid4())
     ports_chosen = _choose_ports(paths, present, ports_wanted(state), configured, held_ports)
     return replace(present, site_id=site_id, ports=ports_chosen)
 
@@ -252,7 +252,7 @@ def _reserved_elsewhere(paths: NamespacePaths) -> set[int]:
     return found
 
 
-def _adopted_site_id(configured: Iterable[Entity]) -> str:
+def site_id_in(configured: Iterable[Entity]) -> str:
     """The site id in a configuration of the reference (reference-engine 2.6 and 3.2)."""
     for entity in configured:
         if entity.type == "router":

@@ -11,6 +11,7 @@ import os
 import sys
 import sysconfig
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -203,22 +204,37 @@ def install_unit(unit: SiteUnit, manager: Manager) -> bool:
     require_ours(found, unit.home)
     text = render_unit(unit, manager)
     path = manager.unit_directory() / unit.name
-    temporary = path.with_name(f".{path.name}.new")
-    try:
+    with suppress(OSError):
         if found is not None and path.read_text(encoding="utf-8", errors="replace") == text:
             return False
+    _write(path, text)
+    return True
+
+
+def unit_text(unit: InstalledUnit) -> str:
+    """What stands in a unit file; empty when it is gone."""
+    with suppress(OSError):
+        return unit.path.read_text(encoding="utf-8", errors="surrogateescape")
+    return ""
+
+
+def put_unit_back(unit: InstalledUnit, text: str) -> None:
+    """Write a unit file again as it was, in place of whatever has its name now. Raises UnitNotWrittenError."""
+    _write(unit.path, text)
+
+
+def _write(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}.new")
+    try:
         os.makedirs(path.parent, mode=0o755, exist_ok=True)
-        descriptor = os.open(
-            temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644
-        )
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
         raise _not_written("write", path, error) from error
-    return True
 
 
 def remove_unit(namespace: str, home: Path, manager: Manager) -> bool:
