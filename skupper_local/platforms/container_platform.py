@@ -17,6 +17,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from skupper_local.host.processes import find as find_process
+from skupper_local.host.processes import wait_gone
 from skupper_local.platforms.container import (
     APPLICATION,
     CONFIGURATION_TARGET,
@@ -33,6 +35,7 @@ from skupper_local.platforms.engine import (
     ContainerFacts,
     ContainerForeignError,
     Engine,
+    EngineFailedError,
     ImageFacts,
     ImageMissingError,
     Progress,
@@ -95,14 +98,25 @@ class ContainerPlatform:
         image = self.engine.image(wanted.image)
         if image is None:
             raise _missing(self.name, wanted.image, why=f"{self.name} has no image of that name any more")
-        if found is not None and _was_made_for(found, wanted, image):
-            if found.running or found.restarting:
-                self.engine.stop(found.name, STOP_SECONDS)
-            self.engine.start(found.name)
+        if found is not None and _was_made_for(found, wanted, image) and self._restarted(found):
             return
         if found is not None:
             self._end(found)
         self._create_and_start(wanted)
+
+    def _restarted(self, found: ContainerFacts) -> bool:
+        """Whether the container as it is could be started again; one that cannot is made anew."""
+        if found.abandoned:
+            return False
+        try:
+            if found.running or found.restarting:
+                self.engine.stop(found.name, STOP_SECONDS)
+            self.engine.start(found.name)
+        except (
+            EngineFailedError
+        ):  # a state the engine does not get out of, a mount that moved: a new container says which
+            return False
+        return True
 
     def _create_and_start(self, wanted: ContainerSpec) -> None:
         if wanted.own_network:
@@ -117,16 +131,27 @@ class ContainerPlatform:
             raise
 
     def _end(self, container: ContainerFacts) -> None:
-        if container.running or container.restarting:
+        if container.abandoned:  # the engine would wait in vain for word of its end
+            router = find_process(container.pid) if container.pid else None
+            if router and self.engine.signal(container.name, "TERM"):
+                wait_gone(router, STOP_SECONDS)
+        elif container.running or container.restarting:
             self.engine.stop(container.name, STOP_SECONDS)
-        self.engine.remove(container.name)
+        try:
+            self.engine.remove(container.name)
+        except EngineFailedError:
+            if not container.abandoned:
+                raise
+            self.engine.remove(
+                container.name
+            )  # Podman found out by the first attempt that nothing runs any more
 
     def stop(self, home: Path) -> bool:
         found = self._own(home)
         if found is None:
             return False
         ran = found.running or found.restarting
-        if _is_kept_by_engine(found):
+        if _is_kept_by_engine(found) or found.abandoned:
             self._end(found)
             return True
         return self.engine.stop(found.name, STOP_SECONDS) if ran else False
@@ -145,8 +170,9 @@ class ContainerPlatform:
         coming_back = found.running or found.restarting or time.time() - found.ended < _RESTART_SECONDS
         return RouterReport(
             running=found.running,
-            kept=_is_kept_by_engine(found) and coming_back,
+            kept=_is_kept_by_engine(found) and coming_back and not found.abandoned,
             pid=found.pid,
+            keeper_pid=0 if found.abandoned else found.monitor_pid,
             label=found.labels.get(LABEL_CONFIGURATION, ""),
             since=found.since if found.running else 0.0,
             restarts=found.restarts,

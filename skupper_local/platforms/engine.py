@@ -109,7 +109,11 @@ class ImageFacts:
 class ContainerFacts:
     """A container, ours or not. ``addresses`` are its own, by network (``host``: the machine, 127.0.0.1); ``published``
     its container ports as ``host, port`` on the machine; ``mounted`` is what of the machine stands at which path of the
-    container; ``since`` and ``ended`` are seconds since the epoch (0: never); ``pid`` is the machine's number (0: none)."""
+    container; ``since`` and ``ended`` are seconds since the epoch (0: never); ``pid`` is the machine's number (0: none).
+
+    ``abandoned`` means that the engine's process that watches the container (Podman's conmon) was killed: the engine then
+    neither notices its end nor starts it again, whatever it says.
+    """
 
     id: str
     name: str
@@ -118,6 +122,8 @@ class ContainerFacts:
     running: bool
     restarting: bool = False
     pid: int = 0
+    monitor_pid: int = 0
+    abandoned: bool = False
     since: float = 0.0
     ended: float = 0.0
     exit_code: int = 0

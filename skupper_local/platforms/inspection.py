@@ -36,6 +36,7 @@ def container_facts(answer: Mapping[str, Any]) -> ContainerFacts:
         running=running,
         restarting=restarting,
         pid=_number(state.get("Pid")) if running else 0,
+        monitor_pid=_number(state.get("ConmonPid")) if running or state.get("Status") == "stopping" else 0,
         since=seconds_of(state.get("StartedAt")),
         ended=seconds_of(state.get("FinishedAt")),
         exit_code=_number(state.get("ExitCode")),

@@ -367,8 +367,8 @@ _WENT_AWAY = re.compile(r"no such container|does not exist in database|no contai
 
 
 def _on_this_machine(facts: ContainerFacts) -> ContainerFacts:
-    """What an engine tells, set right by the machine's own processes: an engine learns of an end from the container's monitor, and
-    a monitor that was killed tells nothing."""
+    """What an engine tells, set right by the machine's own processes: an engine learns of an end from the container's
+    monitor, and a monitor that was killed tells nothing."""
     if facts.monitor_pid and find_process(facts.monitor_pid) is None:
         facts = replace(facts, abandoned=True)
     if facts.running and facts.pid and find_process(facts.pid) is None:
