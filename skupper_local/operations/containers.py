@@ -16,7 +16,13 @@ from typing import ClassVar
 from skupper_local.errors import InvalidRequestError, SkupperLocalError
 from skupper_local.host import addresses, ports
 from skupper_local.namespace.paths import NamespacePaths
-from skupper_local.platforms.container import ContainerSpec, PublishedPort, container_name, own_network
+from skupper_local.platforms.container import (
+    HOST_NETWORK,
+    ContainerSpec,
+    PublishedPort,
+    container_name,
+    own_network,
+)
 from skupper_local.platforms.endpoints import engine_endpoint, socket_path
 from skupper_local.platforms.engine import ContainerFacts, Engine, EngineFacts, NetworkMissingError, engine_of
 from skupper_local.resources import Connector, Resource, Site
@@ -124,8 +130,7 @@ def require_within_reach(model: SiteModel) -> None:
     found = [
         (name, obstacle)
         for name, followed in sorted(model.facts.reach.followed.items())
-        for obstacle in followed.obstacles
-        if obstacle.lasting
+        for obstacle in followed.out_of_reach
     ]
     if found:
         raise out_of_reach(found)
@@ -158,7 +163,8 @@ def recreation_lines(former: ContainerSpec | None, wanted: ContainerSpec | None)
     if former.network != wanted.network:
         lines.append(f"network {former.network} -> {wanted.network}")
     lines += [f"publishes {_place(item)}" for item in wanted.ports if item not in former.ports]
-    lines += [f"no longer publishes {_place(item)}" for item in former.ports if item not in wanted.ports]
+    if wanted.network != HOST_NETWORK:
+        lines += [f"no longer publishes {_place(item)}" for item in former.ports if item not in wanted.ports]
     named = ", ".join(name for name in wanted.aliases if name not in former.aliases)
     if named:
         lines.append(f"is called {named} too")

@@ -212,11 +212,10 @@ def _containers_in_reach(target: Target, connector: Connector) -> tuple[str, ...
         )
     except SkupperLocalError as error:
         return (f"{connector.title}: {error.what}{f': {error.why}' if error.why else ''}",)
-    obstacles = reach.followed[connector.name].obstacles
-    lasting = [(connector.name, obstacle) for obstacle in obstacles if obstacle.lasting]
-    if lasting:
-        raise out_of_reach(lasting)
-    return tuple(f"{connector.title}: {obstacle}" for obstacle in obstacles)
+    followed = reach.followed[connector.name]
+    if followed.out_of_reach:
+        raise out_of_reach((connector.name, obstacle) for obstacle in followed.out_of_reach)
+    return tuple(f"{connector.title}: {obstacle}" for obstacle in followed.obstacles)
 
 
 def _check(

@@ -86,6 +86,11 @@ class Followed:
     targets: tuple[Target, ...] = ()
     obstacles: tuple[Obstacle, ...] = ()
 
+    @property
+    def out_of_reach(self) -> tuple[Obstacle, ...]:
+        """What somebody has to do something about before the connector leads anywhere at all."""
+        return () if self.targets else tuple(item for item in self.obstacles if item.lasting)
+
 
 @dataclass(frozen=True)
 class Reach:
@@ -245,11 +250,15 @@ def _from_network(container: SeenContainer, port: int, reach: Reach) -> Target |
         if not is_loopback(host):  # the machine's loopback cannot be reached from a container
             seen = reach.host_name if is_unspecified(host) else host
             return Target(seen, host_port, container.name, by_port=True)
-    joined = f"{reach.engine or 'podman'} network connect {reach.network} {container.name}"
+    joined = (
+        f"connect it ({reach.engine} network connect {reach.network} {container.name})"
+        if container.addresses
+        else f"run it there (--network {reach.network})"  # engines connect no container that is on none
+    )
     return Obstacle(
         container.name,
         f"container {container.name} is not on network {reach.network}, on which the router is",
-        f"connect it ({joined}), or publish port {port} on an address other than the loopback",
+        f"{joined}, or publish port {port} on an address other than the loopback",
         lasting=True,
     )
 

@@ -278,7 +278,7 @@ class _Judge:
         if not why:
             return None
         found = self.reach.followed.get(connector.name)
-        lasting = any(obstacle.lasting for obstacle in found.obstacles) if found else False
+        lasting = found is not None and bool(found.out_of_reach)
         return Condition("Configured", ERROR if lasting else PENDING, printable(why, limit=_LONGEST_ADVICE))
 
     def configured(self, connector: Connector, target: Target) -> Condition:

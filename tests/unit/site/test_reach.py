@@ -192,7 +192,7 @@ def test_a_container_is_reached_by_what_both_sides_share(
             ("rootless podman", "-p 127.0.0.1:8080:8080", "--network apps"),
         ),
         (Reach(rootless=True), {}, ("publish it",)),
-        (NET, PORTS, ("network apps", "network connect apps web")),
+        (NET, PORTS, ("network apps", "run it there (--network apps)")),
         (NET, {"addresses": {"else": "10.90.0.2"}}, ("network connect apps web",)),
     ],
 )
@@ -222,6 +222,15 @@ def test_all_matching_containers_that_run_are_followed() -> None:
     found = resolve(WEB, 8080, [*containers, web("c", running=False)], NET)
     assert [target.host for target in found.targets] == ["a", "b"]
     assert not found.obstacles
+
+
+def test_one_container_out_of_reach_does_not_take_the_others_along() -> None:
+    containers = [web("a", addresses={"apps": "10.89.0.2"}), web("b")]
+    found = resolve(WEB, 8080, containers, NET)
+    assert [target.host for target in found.targets] == ["a"]
+    assert [obstacle.container for obstacle in found.obstacles] == ["b"]
+    assert not found.out_of_reach
+    assert resolve(WEB, 8080, containers[1:], NET).out_of_reach
 
 
 def test_two_containers_behind_published_ports_are_told_apart() -> None:
