@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 SECONDS_ARG := $(if $(SECONDS),$(SECONDS),60)
 
-.PHONY: help demo check lint types unit test bench soak clean
+.PHONY: help demo check lint types unit test bench soak image clean
 .DEFAULT_GOAL := help
 
 help:
@@ -14,6 +14,7 @@ help:
 	@echo "make check   lint, types, unit tests (before each commit)"
 	@echo "make bench   figures beside direct TCP (and beside SKROUTERD=/path when given)"
 	@echo "make soak    SECONDS=60 SEED=1: fuzzing, kills and churn"
+	@echo "make image   router.tar, a container image with the embedded router, built offline"
 	@echo "make clean   remove what make has made"
 	@echo "Another interpreter: PYTHON=python3.12. Another place for its virtual environment: VENV=/path."
 
@@ -63,6 +64,9 @@ bench: $(VENV)/.test
 
 soak: $(VENV)/.test
 	$(BIN)/python -m tests.soak --seconds $(SECONDS_ARG) $(if $(SEED),--seed $(SEED))
+
+image: $(VENV)/.program
+	@$(BIN)/python packaging/container/build_image.py -o router.tar
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
