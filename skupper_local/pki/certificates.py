@@ -177,6 +177,20 @@ def is_issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> boo
     return True
 
 
+def has_root(
+    certificate: x509.Certificate, known: Sequence[x509.Certificate], trusted: Sequence[x509.Certificate]
+) -> bool:
+    """Whether a chain leads from ``certificate`` through ``known`` ones to a self-signed one in ``trusted``."""
+    seen: list[x509.Certificate] = []
+    while certificate not in seen:
+        if certificate in trusted and is_self_signed(certificate):
+            return True
+        seen.append(certificate)
+        above = (item for item in known if item not in seen and is_issued_by(certificate, item))
+        certificate = next(above, certificate)
+    return False
+
+
 def is_ca(certificate: x509.Certificate) -> bool:
     """Whether it may sign other certificates."""
     constraints = _extension(certificate, x509.BasicConstraints)
@@ -200,6 +214,18 @@ def names_of(certificate: x509.Certificate) -> frozenset[x509.GeneralName]:
     """All alternative names."""
     extension = _extension(certificate, x509.SubjectAlternativeName)
     return frozenset(extension) if extension else frozenset()
+
+
+def hosts_of(pem: bytes) -> tuple[str, ...]:
+    """The hosts that the first certificate of ``pem`` names, addresses first; none when there is no such certificate."""
+    try:
+        extension = _extension(load_certificates(pem)[0], x509.SubjectAlternativeName)
+    except UnreadableCredentialsError:
+        return ()
+    if extension is None:
+        return ()
+    addresses = (str(address) for address in extension.get_values_for_type(x509.IPAddress))
+    return tuple(dict.fromkeys((*addresses, *extension.get_values_for_type(x509.DNSName))))
 
 
 def common_name(name: x509.Name) -> str:

@@ -15,7 +15,8 @@ FILES = (CA_FILE, CERTIFICATE_FILE, KEY_FILE)
 class Credentials:
     """``certificate``: PEM, the own certificate first, then intermediate CAs; ``key``: PEM; ``trust``: PEM bundle of CAs.
 
-    ``extra`` are further files of a directory that the user supplied, kept as they are.
+    ``extra`` are further files of a directory that the user supplied, kept as they are. Who only verifies others has neither
+    certificate nor key.
     """
 
     certificate: bytes
@@ -25,7 +26,8 @@ class Credentials:
 
     def files(self) -> dict[str, bytes]:
         """The content of the credentials directory, by file name."""
-        return {**self.extra, CA_FILE: self.trust, CERTIFICATE_FILE: self.certificate, KEY_FILE: self.key}
+        own = {CERTIFICATE_FILE: self.certificate, KEY_FILE: self.key} if self.certificate else {}
+        return {**self.extra, CA_FILE: self.trust, **own}
 
 
 @dataclass(frozen=True)

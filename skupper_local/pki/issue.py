@@ -2,8 +2,9 @@
 
 For each certificate wanted, the first that applies:
 
-1. The user supplied it (``input/issuers``, ``input/certs``, a Secret): taken byte for byte. Half of it, or parts that do not
-   belong together, is an error that names the files; the reference ignores it in silence (reference-engine 4.2).
+1. The user supplied it (``input/issuers``, ``input/certs``, a Secret): taken byte for byte. Half of it, parts that do not
+   belong together, or one that has expired, is an error that names the files; the reference ignores it in silence
+   (reference-engine 4.2). Only ``ca.crt`` of a server grows, by the CAs of links that were generated for it.
 2. It is on disk and still fits: kept byte for byte, so that a reload restarts nothing and a link file handed out before
    stays the same. The reference issues all leaves anew each time.
 3. It is made.
@@ -15,8 +16,8 @@ its time comes, and an unreadable one is an error.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import Protocol
 
@@ -31,6 +32,7 @@ from skupper_local.pki.certificates import (
     build_leaf,
     common_name,
     encode_certificates,
+    has_root,
     is_ca,
     is_expired,
     is_issued_by,
@@ -52,6 +54,9 @@ from skupper_local.pki.errors import (
     UnreadableCredentialsError,
 )
 from skupper_local.pki.keys import PrivateKey, encode_key, generate_ca_key, generate_leaf_key, load_key
+
+SOON = timedelta(days=30)
+"""When the end of a supplied certificate is near enough to be told."""
 
 
 class WantedPurpose(Protocol):
@@ -76,6 +81,10 @@ class Wanted(Protocol):
     def issuer(self) -> str: ...
     @property
     def trust(self) -> tuple[str, ...]: ...
+    @property
+    def peer(self) -> str: ...
+    @property
+    def trust_only(self) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -94,6 +103,7 @@ class Outcome(Enum):
     MADE = "made"  # there was none
     REPLACED = "replaced"  # the one on disk does not fit: ``reason`` says why
     RENEWED = "renewed"  # the one on disk would expire before long
+    UNUSED = "unused"  # supplied, and wanted by nothing
 
 
 @dataclass(frozen=True)
@@ -140,6 +150,7 @@ def issue_certificates(
     for item in wanted:
         if item.purpose.value != "ca":
             maker.leaf(item)
+    maker.name_unused(wanted)
     return IssuedCredentials(maker.issuers, maker.leaves, tuple(maker.decisions))
 
 
@@ -240,7 +251,9 @@ class _Maker:
             if not is_ca(pair.certificate):
                 raise _invalid(source, CERTIFICATE_FILE, "it is not the certificate of a CA")
             self._require_valid(pair, f"{source.origin}/{CERTIFICATE_FILE}")
-            self._decide(name, Outcome.SUPPLIED, source.origin)
+            if not has_root(pair.certificate, (*pair.chain, *pair.trust), pair.trusted):
+                raise _invalid(source, CA_FILE, f"it does not hold the root CA above {CERTIFICATE_FILE}")
+            self._decide(name, Outcome.SUPPLIED, source.origin, self._expires_soon(pair, source))
             return pair
         source = self._existing.issuers.get(name)
         if source is None or not source.files:
@@ -282,8 +295,8 @@ class _Maker:
         if pair is None:
             raise IssuerMissingError(
                 f"there is no CA {name or '(no name)'} for the certificate {wanted_by}",
-                why="it is neither generated for this site nor supplied",
-                next_step=f"put ca.crt, tls.crt and tls.key into input/issuers/{name or '<name>'}",
+                why="it is neither generated for this site nor supplied, and no Certificate with signing: true declares it",
+                next_step=f"put ca.crt, tls.crt and tls.key into input/issuers/{name or '<name>'}, or declare the Certificate",
             )
         if name not in self._pairs:
             self._pairs[name] = pair
@@ -300,6 +313,16 @@ class _Maker:
         issuer = self._issuer_pair(wanted.issuer, wanted.name)
         names = wanted.trust or (wanted.issuer,)
         roots = [root for name in names for root in self._issuer_pair(name, wanted.name).trusted]
+        warning = ""
+        peer = self._supplied.certificates.get(wanted.peer)
+        if peer is not None:
+            known = _trust_of(peer)
+            if not any(root in known for root in issuer.trusted) and wanted.issuer in names:
+                warning = (
+                    f"{peer.origin}/{CA_FILE} does not hold the CA {wanted.issuer}, so {wanted.name} is not accepted there; "
+                    f"supply input/certs/{wanted.name} as well, or invite others with: skupper-local link generate"
+                )
+            roots = [*known, *roots]
         trust = encode_certificates(roots)
         existing = self._existing.certificates.get(wanted.name)
         outcome, reason = Outcome.MADE, ""
@@ -310,7 +333,7 @@ class _Maker:
                 if encode_certificates(pair.chain) == chain:
                     chain = pair.credentials.certificate  # the same in every respect: not one byte changes
                 self.leaves[wanted.name] = Credentials(chain, pair.credentials.key, trust)
-                self._decide(wanted.name, outcome)
+                self._decide(wanted.name, outcome, warning=warning)
                 return
         key = generate_leaf_key()
         certificate = build_leaf(
@@ -318,7 +341,7 @@ class _Maker:
         )
         chain = encode_certificates((certificate, *issuer.intermediates))
         self.leaves[wanted.name] = Credentials(chain, encode_key(key), trust)
-        self._decide(wanted.name, outcome, reason)
+        self._decide(wanted.name, outcome, reason, warning)
 
     def _judge(
         self, wanted: Wanted, source: CredentialsSource, issuer: _Pair
@@ -348,6 +371,10 @@ class _Maker:
         return pair, Outcome.KEPT, ""
 
     def _supplied_leaf(self, wanted: Wanted, source: CredentialsSource) -> Credentials:
+        if wanted.trust_only and source.missing() == (CERTIFICATE_FILE, KEY_FILE):
+            _trust_of(source)
+            self._decide(wanted.name, Outcome.SUPPLIED, source.origin)
+            return Credentials(b"", b"", source.files[CA_FILE])
         pair = _read_supplied(source, "certificate")
         certificate = pair.certificate
         allowed = usages(certificate)
@@ -357,13 +384,54 @@ class _Maker:
                 CERTIFICATE_FILE,
                 f"it must not be used by a {wanted.purpose.value} (extended key usage)",
             )
-        warning = ""
         if is_expired(certificate, self._now):
-            warning = f"{source.origin}/{CERTIFICATE_FILE} has expired at {certificate.not_valid_after_utc:%Y-%m-%d}"
-        elif self._now < certificate.not_valid_before_utc:
+            raise _invalid(
+                source, CERTIFICATE_FILE, f"it has expired at {certificate.not_valid_after_utc:%Y-%m-%d}"
+            )
+        warning = self._expires_soon(pair, source)
+        if self._now < certificate.not_valid_before_utc:
             warning = f"{source.origin}/{CERTIFICATE_FILE} is valid from {certificate.not_valid_before_utc:%Y-%m-%d} only"
         self._decide(wanted.name, Outcome.SUPPLIED, source.origin, warning)
-        return pair.credentials
+        further = [
+            root
+            for name in wanted.trust
+            if name != wanted.issuer
+            for root in self._issuer_pair(name, wanted.name).trusted
+            if root not in pair.trust
+        ]
+        if not further:
+            return pair.credentials
+        ends = b"" if pair.credentials.trust.endswith(b"\n") else b"\n"
+        return replace(pair.credentials, trust=pair.credentials.trust + ends + encode_certificates(further))
+
+    def _expires_soon(self, pair: _Pair, source: CredentialsSource) -> str:
+        """A warning in time: nobody but the user can renew what the user supplied."""
+        end = pair.certificate.not_valid_after_utc
+        if not is_expired(pair.certificate, self._now) and end - self._now < SOON:
+            return (
+                f"{source.origin}/{CERTIFICATE_FILE} expires at {end:%Y-%m-%d}; put a new one there in time"
+            )
+        return ""
+
+    def name_unused(self, wanted: Iterable[Wanted]) -> None:
+        """A directory that nothing names is a slip of the pen as often as not."""
+        leaves = {item.name for item in wanted}
+        for name, source in self._supplied.certificates.items():
+            if name not in leaves:
+                self._decide(
+                    name,
+                    Outcome.UNUSED,
+                    source.origin,
+                    f"{source.origin} is used by nothing: no resource names it",
+                )
+        for name, source in self._supplied.issuers.items():
+            if name not in self.issuers:
+                self._decide(
+                    name,
+                    Outcome.UNUSED,
+                    source.origin,
+                    f"{source.origin} is used by nothing: nothing is signed by it",
+                )
 
     def _decide(self, name: str, outcome: Outcome, reason: str = "", warning: str = "") -> None:
         self.decisions.append(Decision(name, outcome, reason, warning))
@@ -395,6 +463,14 @@ def _read_supplied(source: CredentialsSource, kind: str) -> _Pair:
         return _read(source)
     except _UnusableError as error:
         raise _invalid(source, error.file, str(error)) from error
+
+
+def _trust_of(source: CredentialsSource) -> tuple[x509.Certificate, ...]:
+    """The CAs in ``ca.crt`` of what was supplied."""
+    try:
+        return load_certificates(source.files.get(CA_FILE, b""))
+    except UnreadableCredentialsError as error:
+        raise _invalid(source, CA_FILE, str(error)) from error
 
 
 def _invalid(source: CredentialsSource, file: str, why: str) -> SuppliedCredentialsInvalidError:

@@ -36,7 +36,9 @@ class CertificateWanted:
 
     ``hosts`` become DNS names, and those that are IP addresses become IP names as well; always empty for a client.
     ``issuer`` is the CA that signs (empty: the CA signs itself); ``trust`` names the CAs whose certificates together make
-    ``ca.crt``, the issuer's first unless the peer is signed by another. ``used_by`` says for whom it is, for messages.
+    ``ca.crt``, the issuer's first unless the peer is signed by another. ``peer`` is the server's certificate that a client
+    is made for: if the user supplied that one, the client trusts what came with it as well. ``trust_only``: its owner shows
+    no certificate, ``ca.crt`` alone would do. ``used_by`` says for whom it is, for messages.
     """
 
     name: str
@@ -46,6 +48,8 @@ class CertificateWanted:
     issuer: str = ""
     trust: tuple[str, ...] = ()
     used_by: tuple[str, ...] = ()
+    peer: str = ""
+    trust_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,10 +90,19 @@ def server(
     )
 
 
-def client(name: str, *, issuer: str, trust: str = "", used_by: str) -> CertificateWanted:
+def client(
+    name: str, *, issuer: str, trust: str = "", peer: str = "", trust_only: bool = False, used_by: str
+) -> CertificateWanted:
     """A client's certificate. It names no host, so that its holder can pose as none; ``trust`` signs the server."""
     return CertificateWanted(
-        name, Purpose.CLIENT, subject_of(name), issuer=issuer, trust=(trust or issuer,), used_by=(used_by,)
+        name,
+        Purpose.CLIENT,
+        subject_of(name),
+        issuer=issuer,
+        trust=(trust or issuer,),
+        used_by=(used_by,),
+        peer=peer,
+        trust_only=trust_only,
     )
 
 
@@ -102,6 +115,7 @@ def merged(one: CertificateWanted, other: CertificateWanted) -> CertificateWante
         hosts=distinct((*one.hosts, *other.hosts)),
         trust=distinct((*one.trust, *other.trust)),
         used_by=distinct((*one.used_by, *other.used_by)),
+        trust_only=one.trust_only and other.trust_only,
     )
 
 
@@ -120,6 +134,7 @@ def declared_for(needed: CertificateWanted, declared: CertificateWanted) -> Cert
         issuer=declared.issuer,
         trust=distinct((declared.issuer, *(name for name in needed.trust if name != needed.issuer))),
         used_by=distinct((*needed.used_by, *declared.used_by)),
+        trust_only=False,
     )
 
 

@@ -209,7 +209,8 @@ class _Derivation:
 
     def link_access(self, access: RouterAccess, *, declared: bool) -> Access:
         credentials = access.tls_credentials or access.name
-        hosts = access_hosts(access, self.facts)
+        supplied = self.facts.supplied_hosts.get(credentials)
+        hosts = access_hosts(access, self.facts) if supplied is None else supplied
         roles = tuple(replace(role, port=role.port or DEFAULT_PORTS[role.name]) for role in access.roles)
         active = replace(access, roles=roles, tls_credentials=credentials)
         if not declared:
@@ -222,6 +223,7 @@ class _Derivation:
             client_credentials=f"client-{credentials}",
             issuer=access.issuer or SITE_CA,
             hosts=hosts,
+            supplied=supplied is not None,
         )
 
     # Credentials.
@@ -245,9 +247,11 @@ class _Derivation:
                 what = f"are a {known.purpose.value}'s, signed by {known.issuer}"
                 rule = f"names credentials of {', '.join(known.used_by)}, which {what}"
                 self.problems.append(problem_at(resource, path, wanted.name, rule))
+        made = self.made_authorities()
         issuers: dict[str, list[str]] = {}
         for leaf in leaves.values():
-            issuers.setdefault(leaf.issuer, []).extend(leaf.used_by)
+            if leaf.issuer in made:
+                issuers.setdefault(leaf.issuer, []).extend(leaf.used_by)
         for declared in self.state.certificates.values():
             if declared.signing:
                 issuers.setdefault(declared.name, []).append(declared.title)
@@ -256,6 +260,12 @@ class _Derivation:
             rule = f"is the name of a CA and of the credentials of {', '.join(leaves[name].used_by)}"
             self.problems.append(problem_at(resource, "metadata.name", name, rule))
         return (*(self.authority(name, users) for name, users in issuers.items()), *leaves.values())
+
+    def made_authorities(self) -> set[str]:
+        """The CAs that are made when something is signed by them; any other has to be supplied as files."""
+        declared = (item.name for item in self.state.certificates.values() if item.signing)
+        accesses = (access.issuer for access in self.state.router_accesses.values() if access.issuer)
+        return {SITE_CA, SERVICE_CA, LOCAL_CA, *declared, *accesses, *self.state.secrets}
 
     def authority(self, name: str, users: list[str]) -> CertificateWanted:
         """A CA, under the subject that a Certificate of its name declares."""
@@ -283,7 +293,12 @@ class _Derivation:
                     access.credentials, subject, access.hosts, issuer=access.issuer, trust=trust, used_by=user
                 ),
             )
-            yield resource, client(access.client_credentials, issuer=access.issuer, used_by=user)
+            yield (
+                resource,
+                client(
+                    access.client_credentials, issuer=access.issuer, peer=access.credentials, used_by=user
+                ),
+            )
 
     def service_certificates(self) -> Iterable[tuple[Resource, CertificateWanted]]:
         for listener in self.state.all_listeners:
@@ -295,7 +310,9 @@ class _Derivation:
         for connector in self.state.connectors.values():
             name = connector.tls_credentials
             if name:
-                yield connector, client(name, issuer=SERVICE_CA, used_by=connector.title)
+                trust_only = not connector.use_client_cert
+                wanted = client(name, issuer=SERVICE_CA, trust_only=trust_only, used_by=connector.title)
+                yield connector, wanted
 
     def listener_hosts(self, name: str, host: str) -> tuple[str, ...]:
         """Under which names clients of a listener may call it: the host bound, or every name of the machine; and in an engine

@@ -92,6 +92,13 @@ def generated_link(
             raise InvalidInvitationError(
                 f"A link cannot have the {what} {shown(value)}", why=rule, next_step=f"Choose another {what}."
             )
+    if chosen.supplied and not covers(chosen.hosts, host):
+        named = ", ".join(chosen.hosts) or "no host at all"
+        raise InvalidInvitationError(
+            f"A link cannot have the host {shown(host)}",
+            why=f"the certificate that was supplied for {chosen.resource.title} names {named}",
+            next_step="Choose one of these with --host, or supply a certificate that names the host.",
+        )
     issuer = authority(f"link-issuer-{name}", f"link {name}")
     return GeneratedLink(
         name=name,
@@ -99,7 +106,13 @@ def generated_link(
         host=host,
         cost=cost,
         issuer=issuer,
-        client=client(f"link-client-{name}", issuer=issuer.name, trust=chosen.issuer, used_by=f"link {name}"),
+        client=client(
+            f"link-client-{name}",
+            issuer=issuer.name,
+            trust=chosen.issuer,
+            peer=chosen.credentials,
+            used_by=f"link {name}",
+        ),
     )
 
 

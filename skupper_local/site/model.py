@@ -38,7 +38,7 @@ class SiteFacts:
     ``added_hosts`` further hosts for the server certificate of an access, by its name (asked for with ``--host`` before);
     ``link_issuers`` the CAs of generated links (names in ``runtime/issuers``) that are not revoked; ``router_kind`` is
     ``embedded``, ``skrouterd`` or ``image``, ``router_version`` that of ``skrouterd`` if it is known; ``reach`` is from where
-    the router sees the world.
+    the router sees the world; ``supplied_hosts`` are the hosts in the certificates that the user supplied, by their name.
     """
 
     site_id: str
@@ -53,6 +53,7 @@ class SiteFacts:
     link_issuers: tuple[str, ...] = ()
     router_kind: str = "embedded"
     router_version: str = ""
+    supplied_hosts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     reach: Reach = field(default_factory=Reach)
 
 
@@ -63,6 +64,7 @@ class Access:
     ``resource`` is the RouterAccess as it is active (ports and credentials filled in); ``declared`` is False for the two that
     the site gets by itself; ``ports`` maps each role to its port; ``hosts`` are the names in the server certificate, in the
     order in which they are offered; ``issuer`` signs it; ``client_credentials`` names the client certificate for it.
+    ``supplied``: the server certificate is the user's, and no host can be added to it.
     """
 
     resource: RouterAccess
@@ -72,6 +74,7 @@ class Access:
     client_credentials: str
     issuer: str
     hosts: tuple[str, ...]
+    supplied: bool = False
 
     @property
     def name(self) -> str:

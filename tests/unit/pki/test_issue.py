@@ -20,7 +20,13 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from skupper_local.pki.certificates import build_leaf, describe, encode_certificates, load_certificates
+from skupper_local.pki.certificates import (
+    build_leaf,
+    describe,
+    encode_certificates,
+    hosts_of,
+    load_certificates,
+)
 from skupper_local.pki.credentials import Credentials, CredentialsSource
 from skupper_local.pki.errors import (
     IssuerDamagedError,
@@ -414,13 +420,106 @@ def test_a_supplied_certificate_is_taken_as_it_is(first: IssuedCredentials) -> N
     assert second.warnings == ()
 
 
-def test_an_expired_supplied_certificate_is_taken_with_a_warning() -> None:
-    ca, key = private_ca(end=NOW + timedelta(days=10))
+def supplied_server(*, end: datetime = NOW + YEAR) -> tuple[dict[str, bytes], x509.Certificate, PrivateKey]:
+    """A server's set as a company's CA would make it, that CA, and its key."""
+    ca, key = private_ca(end=end)
     leaf_key = generate_leaf_key()
-    leaf = build_leaf("w", leaf_key, ExtendedKeyUsageOID.SERVER_AUTH, (), ca, key, NOW)
-    supplied = supplied_certificate("west", files(leaf, leaf_key, ca))
-    issued = issue_certificates(SITE, CredentialsFound(), NOW + timedelta(days=11), supplied=supplied)
-    assert "/input/certs/west/tls.crt has expired" in issued.warnings[0]
+    leaf = build_leaf("w", leaf_key, ExtendedKeyUsageOID.SERVER_AUTH, ("w.example",), ca, key, NOW)
+    return files(leaf, leaf_key, ca), ca, key
+
+
+def test_an_expired_supplied_certificate_is_an_error() -> None:
+    content, _, _ = supplied_server(end=NOW + timedelta(days=10))
+    supplied = supplied_certificate("west", content)
+    with pytest.raises(SuppliedCredentialsInvalidError, match=r"/input/certs/west/tls\.crt") as caught:
+        issue_certificates(SITE, CredentialsFound(), NOW + timedelta(days=11), supplied=supplied)
+    assert "expired" in caught.value.why
+
+
+def test_the_end_of_what_was_supplied_is_told_in_time() -> None:
+    content, ca, key = supplied_server(end=NOW + timedelta(days=20))
+    issuer = supplied_issuer("company", files(ca, key, ca)).issuers
+    supplied = CredentialsFound(issuer, supplied_certificate("west", content).certificates)
+    wanted = (*SITE, replace(CLIENT, name="c", issuer="company", trust=("company",)))
+    warnings = issue_certificates(wanted, CredentialsFound(), NOW, supplied=supplied).warnings
+    assert sorted(warning.split(" expires at ")[0] for warning in warnings) == [
+        "/input/certs/west/tls.crt",
+        "/input/issuers/company/tls.crt",
+    ]
+
+
+LINK_CA = CertificateWanted("link-issuer-a", Purpose.CA, "link-issuer-a")
+LINK_CLIENT = CertificateWanted(
+    "link-client-a", Purpose.CLIENT, "link-client-a", (), LINK_CA.name, (CA.name,), peer="west"
+)
+
+
+def test_a_generated_link_works_with_a_supplied_server_certificate(tmp_path: Path) -> None:
+    content, _, _ = supplied_server()
+    server = replace(SERVER, trust=(CA.name, LINK_CA.name))
+    supplied = supplied_certificate("west", content)
+    issued = issue_certificates(
+        (CA, LINK_CA, server, LINK_CLIENT), CredentialsFound(), NOW, supplied=supplied
+    )
+    west = issued.certificates["west"]
+    assert (west.certificate, west.key) == (content["tls.crt"], content["tls.key"])
+    assert west.trust.startswith(content["ca.crt"])
+    handshake(tmp_path, west, issued.certificates["link-client-a"], "w.example")
+
+
+def test_a_client_that_a_supplied_server_does_not_accept_is_named() -> None:
+    content, ca, key = supplied_server()
+    wanted = (CA, SERVER, replace(CLIENT, peer="west"))
+    supplied = supplied_certificate("west", content)
+    issued = issue_certificates(wanted, CredentialsFound(), NOW, supplied=supplied)
+    assert issued.certificates["west"].files() == content
+    (warning,) = issued.warnings
+    assert "client-west is not accepted there" in warning
+    both = CredentialsFound(supplied_issuer(CA.name, files(ca, key, ca)).issuers, supplied.certificates)
+    assert issue_certificates(wanted, CredentialsFound(), NOW, supplied=both).warnings == ()
+
+
+def test_who_shows_no_certificate_needs_only_the_ca() -> None:
+    ca, _ = private_ca()
+    supplied = supplied_certificate("client-west", {"ca.crt": encode_certificates((ca,))})
+    wanted = (CA, SERVER, replace(CLIENT, trust_only=True))
+    issued = issue_certificates(wanted, CredentialsFound(), NOW, supplied=supplied)
+    assert issued.certificates["client-west"].files() == {"ca.crt": encode_certificates((ca,))}
+    with pytest.raises(SuppliedCredentialsIncompleteError):
+        issue_certificates(SITE, CredentialsFound(), NOW, supplied=supplied)
+    rubbish = supplied_certificate("client-west", {"ca.crt": b"rubbish"})
+    with pytest.raises(SuppliedCredentialsInvalidError, match=r"ca\.crt"):
+        issue_certificates(wanted, CredentialsFound(), NOW, supplied=rubbish)
+
+
+def test_a_supplied_directory_that_nothing_names_is_named(first: IssuedCredentials) -> None:
+    content = first.certificates["west"].files()
+    supplied = CredentialsFound(
+        supplied_issuer("other", first.issuers[CA.name].files()).issuers,
+        supplied_certificate("wset", content).certificates,
+    )
+    issued = issue_certificates(SITE, CredentialsFound(), NOW, supplied=supplied)
+    assert [warning.split(" is used by nothing")[0] for warning in issued.warnings] == [
+        "/input/certs/wset",
+        "/input/issuers/other",
+    ]
+    assert outcomes(issued)["wset"] is Outcome.UNUSED
+
+
+def test_an_intermediate_ca_without_its_root_is_refused() -> None:
+    root, root_key = private_ca()
+    ca, key = private_ca(signer=(root, root_key))
+    for trust in ((ca,), (private_ca()[0],)):
+        supplied = supplied_issuer(CA.name, files(ca, key, *trust))
+        with pytest.raises(SuppliedCredentialsInvalidError, match=r"/input/issuers/skupper-site-ca/ca\.crt"):
+            issue_certificates(SITE, CredentialsFound(), NOW, supplied=supplied)
+
+
+def test_the_hosts_of_a_certificate_are_its_addresses_and_names() -> None:
+    content, _, _ = supplied_server()
+    assert hosts_of(content["tls.crt"]) == ("w.example",)
+    assert hosts_of(content["ca.crt"]) == ()
+    assert hosts_of(b"rubbish") == ()
 
 
 @pytest.mark.parametrize("missing", [("tls.key",), ("ca.crt",), ("tls.crt", "ca.crt")])
