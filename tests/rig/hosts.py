@@ -28,6 +28,9 @@ from types import TracebackType
 _BOOT = Path(__file__).with_name("host-boot.sh")
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _SUBNET = "10.77.0"
+INSTALLED = "/opt/skupper-local"
+"""Where hosts have the program under test; its commands are linked in /usr/local/bin."""
+
 BOOT_SECONDS = 60.0
 SHUTDOWN_SECONDS = 60.0
 COMMAND_SECONDS = 120.0
@@ -139,8 +142,9 @@ class MiniHost:
     """A host with a real systemd. ``start`` or ``with`` boots it; ``down`` or the end of ``with`` throws it away.
 
     ``tree`` is a directory with a system in it. ``lan`` is the network the host is on: None for one of its own without any
-    neighbour. ``binds`` are directories of this machine by the path they have inside, writable. ``users`` are made with a home
-    and a lingering manager.
+    neighbour. ``binds`` are directories of this machine by the path they have inside, writable. ``program`` is one that
+    ``installed.install_program`` made: its commands are in every user's PATH. ``users`` are made with a home and a lingering
+    manager.
     """
 
     def __init__(
@@ -150,10 +154,14 @@ class MiniHost:
         lan: Lan | None = None,
         tree: Path = Path("/"),
         binds: Mapping[str, Path] | None = None,
+        program: Path | None = None,
         users: Iterable[str] = (),
     ) -> None:
         self.name, self.lan, self.tree = name, lan, tree
         self._binds = dict(binds or {})
+        self._program = program
+        if program:
+            self._binds[INSTALLED] = program
         self._users: dict[str, int] = dict.fromkeys(users, 0)
         self._directory = Path(tempfile.mkdtemp(prefix=unique(name) + "-", dir="/run"))
         self._group = cgroup_root() / unique(name)
@@ -185,6 +193,8 @@ class MiniHost:
             assert self._keeper.stdout
             assert self._keeper.stdout.readline() == b"\n", "no file system for a test host"
             self._power_on()
+            if self._program:
+                self.ok("sh", "-c", f"ln -s {INSTALLED}/bin/skupper-local* /usr/local/bin/")
             for user in list(self._users):
                 self.add_user(user)
         except BaseException:
