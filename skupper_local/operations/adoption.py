@@ -41,12 +41,10 @@ _USUAL_PORT = 5671
 
 
 def made_by_reference(paths: NamespacePaths) -> bool:
-    """Whether the namespace is one that only the reference has started so far."""
-    return (
-        read_platform(paths) is not None
-        and not read_choices(paths).router_kind
-        and paths.router_config.exists()
-    )
+    """Whether the reference started the site last: there is no choice of ours, or the unit is its own (again)."""
+    if read_platform(paths) is None or not paths.router_config.exists():
+        return False
+    return not read_choices(paths).router_kind or _reference_unit(paths.home, Manager()) is not None
 
 
 def site_platform(paths: NamespacePaths) -> tuple[Placement, Platform] | None:
@@ -93,7 +91,7 @@ class ReferencePlatform:
                     self._manager.start_again(unit.found.name)
 
     def stop(self, home: Path) -> bool:
-        unit = self._unit(home)
+        unit = _reference_unit(home, self._manager)
         ran = False
         if unit and self._reachable:
             state = self._manager.state(unit.name)
@@ -105,7 +103,7 @@ class ReferencePlatform:
         return self._inner.stop(home) or ran
 
     def remove(self, home: Path) -> bool:
-        unit = self._unit(home)
+        unit = _reference_unit(home, self._manager)
         if unit:
             state = self._manager.state(unit.name) if self._reachable else None
             self._removed = _RemovedUnit(
@@ -126,7 +124,7 @@ class ReferencePlatform:
         """On ``linux`` the unit knows; the reference's has no restart, so nothing keeps its router."""
         if self.name != LINUX:
             return self._inner.inspect(home)
-        unit = self._unit(home)
+        unit = _reference_unit(home, self._manager)
         if not unit or not self._reachable:
             return self._inner.inspect(home)
         state = self._manager.state(unit.name)
@@ -158,12 +156,13 @@ class ReferencePlatform:
             return self._inner.follow(home)
         return self._manager.follow(unit_name(home.name)) if self._reachable else iter(())
 
-    def _unit(self, home: Path) -> InstalledUnit | None:
-        found = installed_unit(home.name, self._manager)
-        mine = (
-            found and found.ownership == REFERENCE and os.path.realpath(found.home) == os.path.realpath(home)
-        )
-        return found if mine else None
+
+def _reference_unit(home: Path, manager: Manager) -> InstalledUnit | None:
+    """The unit that the reference made for the namespace, if it is there."""
+    found = installed_unit(home.name, manager)
+    if found is None or found.ownership != REFERENCE:
+        return None
+    return found if os.path.realpath(found.home) == os.path.realpath(home) else None
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ from skupper_local.operations.router_choice import (
 from skupper_local.operations.target import Target
 from skupper_local.platforms.container import ContainerSpec, container_name
 from skupper_local.platforms.engine import ContainerFacts, Engine, Progress, PullProgress, engine_of
-from skupper_local.platforms.face import Placement, RouterReport, RouterSpec, platform_at
+from skupper_local.platforms.face import SYSTEMD, Placement, RouterReport, RouterSpec, platform_at
 from skupper_local.platforms.linux.program import EMBEDDED, require_program
 from skupper_local.platforms.record import RouterRecordError, read_router_record
 from skupper_local.site.state import SiteState, assemble
@@ -132,6 +132,8 @@ def prepare_change(
         prepared = prepare(paths, state, choices, platform=placement.platform, reach=reach)
         container = _container(paths, prepared, placement, engine)
         there = engine.container(container_name(paths.name)) if engine else None
+    if placement.keeper == SYSTEMD and former.placement != placement:
+        warnings = (*warnings, *_lingering())
     platform = platform_at(placement)
     wanted = Wanted(placement, platform, prepared, router_spec(paths, prepared, placement, container))
     another = former.placement not in (None, placement) or _is_another(before, router, wishes, there)
@@ -217,6 +219,12 @@ def _declared(held: HeldLock) -> tuple[SiteState, tuple[str, ...]]:
         others = f" and {len(tightened) - 1} more" if len(tightened) > 1 else ""
         warnings.append(f"{tightened[0]}{others} could be read by others, and can no longer")
     return assembled.require(), tuple(warnings)
+
+
+def _lingering() -> tuple[str, ...]:
+    from skupper_local.systemd.lingering import lingering_warning
+
+    return tuple(filter(None, (lingering_warning(os.getuid()),)))
 
 
 @contextmanager
