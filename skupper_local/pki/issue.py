@@ -37,9 +37,7 @@ from skupper_local.pki.certificates import (
     is_expired,
     is_issued_by,
     is_self_signed,
-    key_matches,
     leaf_end,
-    load_certificates,
     names_of,
     needs_renewal,
     usages,
@@ -49,11 +47,17 @@ from skupper_local.pki.errors import (
     IssuerDamagedError,
     IssuerExpiredError,
     IssuerMissingError,
-    SuppliedCredentialsIncompleteError,
-    SuppliedCredentialsInvalidError,
-    UnreadableCredentialsError,
 )
-from skupper_local.pki.keys import PrivateKey, encode_key, generate_ca_key, generate_leaf_key, load_key
+from skupper_local.pki.keys import encode_key, generate_ca_key, generate_leaf_key
+from skupper_local.pki.pairs import (
+    CheckedPair,
+    UnusableError,
+    invalid,
+    read_pair,
+    read_supplied,
+    root_pair,
+    trust_of,
+)
 
 SOON = timedelta(days=30)
 """When the end of a supplied certificate is near enough to be told."""
@@ -154,70 +158,6 @@ def issue_certificates(
     return IssuedCredentials(maker.issuers, maker.leaves, tuple(maker.decisions))
 
 
-@dataclass(frozen=True)
-class _Pair:
-    """Credentials and what they mean. ``chain[0]`` is the own certificate."""
-
-    credentials: Credentials
-    chain: tuple[x509.Certificate, ...]
-    key: PrivateKey
-    trust: tuple[x509.Certificate, ...]
-
-    @property
-    def certificate(self) -> x509.Certificate:
-        return self.chain[0]
-
-    @property
-    def trusted(self) -> tuple[x509.Certificate, ...]:
-        """What to trust in order to accept what this CA signs: itself as a root, else the roots that came with it."""
-        own = (self.certificate,) if is_self_signed(self.certificate) else ()
-        return own + self.trust
-
-    @property
-    def intermediates(self) -> tuple[x509.Certificate, ...]:
-        """What a leaf presents besides itself, when this CA is not a root."""
-        return tuple(certificate for certificate in self.chain if not is_self_signed(certificate))
-
-
-class _UnusableError(Exception):
-    """``file`` of a source cannot be used; the text says why."""
-
-    def __init__(self, file: str, why: str) -> None:
-        super().__init__(why)
-        self.file = file
-
-
-def _read(source: CredentialsSource) -> _Pair:
-    """Raises :class:`_UnusableError`."""
-    for name in source.missing():
-        raise _UnusableError(name, "it is missing or empty")
-    credentials = source.credentials()
-    parts: dict[str, tuple[x509.Certificate, ...]] = {}
-    for name in (CERTIFICATE_FILE, CA_FILE):
-        try:
-            parts[name] = load_certificates(source.files[name])
-            for certificate in parts[name]:
-                _ = (
-                    certificate.extensions,
-                    certificate.public_key(),
-                )  # parsed on demand: damage shows here, not later
-        except (UnreadableCredentialsError, ValueError) as error:
-            why = (
-                str(error)
-                if isinstance(error, UnreadableCredentialsError)
-                else "it holds a damaged certificate"
-            )
-            raise _UnusableError(name, why) from error
-    try:
-        key = load_key(credentials.key)
-    except UnreadableCredentialsError as error:
-        raise _UnusableError(KEY_FILE, str(error)) from error
-    pair = _Pair(credentials, parts[CERTIFICATE_FILE], key, parts[CA_FILE])
-    if not key_matches(pair.certificate, key):
-        raise _UnusableError(KEY_FILE, f"it is not the key of {CERTIFICATE_FILE}")
-    return pair
-
-
 class _Maker:
     """The work of one call: CAs first, then what they sign."""
 
@@ -225,7 +165,7 @@ class _Maker:
         self._existing = existing
         self._supplied = supplied
         self._now = now
-        self._pairs: dict[str, _Pair] = {}
+        self._pairs: dict[str, CheckedPair] = {}
         self.issuers: dict[str, Credentials] = {}
         self.leaves: dict[str, Credentials] = {}
         self.decisions: list[Decision] = []
@@ -238,29 +178,29 @@ class _Maker:
         pair = self._known_issuer(wanted.name)
         if pair is None:
             key = generate_ca_key()
-            pair = _root(build_ca(wanted.subject, key, self._now), key)
+            pair = root_pair(build_ca(wanted.subject, key, self._now), key)
             self._decide(wanted.name, Outcome.MADE)
         self._pairs[wanted.name] = pair
         self.issuers[wanted.name] = pair.credentials
 
-    def _known_issuer(self, name: str) -> _Pair | None:
+    def _known_issuer(self, name: str) -> CheckedPair | None:
         """The CA as supplied, or as it is on disk, renewed when that is due."""
         source = self._supplied.issuers.get(name)
         if source is not None:
-            pair = _read_supplied(source, "CA")
+            pair = read_supplied(source, "CA")
             if not is_ca(pair.certificate):
-                raise _invalid(source, CERTIFICATE_FILE, "it is not the certificate of a CA")
+                raise invalid(source, CERTIFICATE_FILE, "it is not the certificate of a CA")
             self._require_valid(pair, f"{source.origin}/{CERTIFICATE_FILE}")
             if not has_root(pair.certificate, (*pair.chain, *pair.trust), pair.trusted):
-                raise _invalid(source, CA_FILE, f"it does not hold the root CA above {CERTIFICATE_FILE}")
+                raise invalid(source, CA_FILE, f"it does not hold the root CA above {CERTIFICATE_FILE}")
             self._decide(name, Outcome.SUPPLIED, source.origin, self._expires_soon(pair, source))
             return pair
         source = self._existing.issuers.get(name)
         if source is None or not source.files:
             return None
         try:
-            pair = _read(source)
-        except _UnusableError as error:
+            pair = read_pair(source)
+        except UnusableError as error:
             raise IssuerDamagedError(
                 f"the CA {name} cannot be used",
                 why=f"{source.origin}/{error.file}: {error}",
@@ -279,9 +219,9 @@ class _Maker:
             name, Outcome.RENEWED, f"it would expire at {pair.certificate.not_valid_after_utc:%Y-%m-%d}"
         )
         renewed = build_ca("", pair.key, self._now, renewed=pair.certificate)
-        return _root(renewed, pair.key, pair.credentials.key)
+        return root_pair(renewed, pair.key, pair.credentials.key)
 
-    def _require_valid(self, pair: _Pair, where: str) -> None:
+    def _require_valid(self, pair: CheckedPair, where: str) -> None:
         if is_expired(pair.certificate, self._now):
             raise IssuerExpiredError(
                 f"the CA in {where} has expired",
@@ -289,7 +229,7 @@ class _Maker:
                 next_step="supply a valid one",
             )
 
-    def _issuer_pair(self, name: str, wanted_by: str) -> _Pair:
+    def _issuer_pair(self, name: str, wanted_by: str) -> CheckedPair:
         """A CA by name, also one that is not in the list of this call (of a link made earlier)."""
         pair = self._pairs.get(name) or self._known_issuer(name)
         if pair is None:
@@ -316,7 +256,7 @@ class _Maker:
         warning = ""
         peer = self._supplied.certificates.get(wanted.peer)
         if peer is not None:
-            known = _trust_of(peer)
+            known = trust_of(peer)
             if not any(root in known for root in issuer.trusted) and wanted.issuer in names:
                 warning = (
                     f"{peer.origin}/{CA_FILE} does not hold the CA {wanted.issuer}, so {wanted.name} is not accepted there; "
@@ -344,12 +284,12 @@ class _Maker:
         self._decide(wanted.name, outcome, reason, warning)
 
     def _judge(
-        self, wanted: Wanted, source: CredentialsSource, issuer: _Pair
-    ) -> tuple[_Pair | None, Outcome, str]:
+        self, wanted: Wanted, source: CredentialsSource, issuer: CheckedPair
+    ) -> tuple[CheckedPair | None, Outcome, str]:
         """Whether the leaf on disk still fits (then it is returned), else why not. Its ``ca.crt`` is not judged, but made."""
         try:
-            pair = _read(source)
-        except _UnusableError as error:
+            pair = read_pair(source)
+        except UnusableError as error:
             return None, Outcome.REPLACED, f"{error.file}: {error}"
         certificate = pair.certificate
         reason = ""
@@ -372,20 +312,20 @@ class _Maker:
 
     def _supplied_leaf(self, wanted: Wanted, source: CredentialsSource) -> Credentials:
         if wanted.trust_only and source.missing() == (CERTIFICATE_FILE, KEY_FILE):
-            _trust_of(source)
+            trust_of(source)
             self._decide(wanted.name, Outcome.SUPPLIED, source.origin)
             return Credentials(b"", b"", source.files[CA_FILE])
-        pair = _read_supplied(source, "certificate")
+        pair = read_supplied(source, "certificate")
         certificate = pair.certificate
         allowed = usages(certificate)
         if allowed and _usage(wanted) not in allowed:
-            raise _invalid(
+            raise invalid(
                 source,
                 CERTIFICATE_FILE,
                 f"it must not be used by a {wanted.purpose.value} (extended key usage)",
             )
         if is_expired(certificate, self._now):
-            raise _invalid(
+            raise invalid(
                 source, CERTIFICATE_FILE, f"it has expired at {certificate.not_valid_after_utc:%Y-%m-%d}"
             )
         warning = self._expires_soon(pair, source)
@@ -404,7 +344,7 @@ class _Maker:
         ends = b"" if pair.credentials.trust.endswith(b"\n") else b"\n"
         return replace(pair.credentials, trust=pair.credentials.trust + ends + encode_certificates(further))
 
-    def _expires_soon(self, pair: _Pair, source: CredentialsSource) -> str:
+    def _expires_soon(self, pair: CheckedPair, source: CredentialsSource) -> str:
         """A warning in time: nobody but the user can renew what the user supplied."""
         end = pair.certificate.not_valid_after_utc
         if not is_expired(pair.certificate, self._now) and end - self._now < SOON:
@@ -437,11 +377,6 @@ class _Maker:
         self.decisions.append(Decision(name, outcome, reason, warning))
 
 
-def _root(certificate: x509.Certificate, key: PrivateKey, key_pem: bytes = b"") -> _Pair:
-    pem = encode_certificates((certificate,))
-    return _Pair(Credentials(pem, key_pem or encode_key(key), pem), (certificate,), key, (certificate,))
-
-
 def _usage(wanted: Wanted) -> x509.ObjectIdentifier:
     return {"server": SERVER_AUTH, "client": CLIENT_AUTH}[wanted.purpose.value]
 
@@ -449,33 +384,3 @@ def _usage(wanted: Wanted) -> x509.ObjectIdentifier:
 def _hosts(wanted: Wanted) -> tuple[str, ...]:
     """No host name ever gets into a client certificate: its holder could pose as that host."""
     return wanted.hosts if wanted.purpose.value == "server" else ()
-
-
-def _read_supplied(source: CredentialsSource, kind: str) -> _Pair:
-    missing = source.missing()
-    if missing:
-        raise SuppliedCredentialsIncompleteError(
-            f"the {kind} in {source.origin} is incomplete",
-            why=f"{', '.join(missing)} missing or empty",
-            next_step=f"put {CA_FILE}, {CERTIFICATE_FILE} and {KEY_FILE} there, or remove all of it to have one generated",
-        )
-    try:
-        return _read(source)
-    except _UnusableError as error:
-        raise _invalid(source, error.file, str(error)) from error
-
-
-def _trust_of(source: CredentialsSource) -> tuple[x509.Certificate, ...]:
-    """The CAs in ``ca.crt`` of what was supplied."""
-    try:
-        return load_certificates(source.files.get(CA_FILE, b""))
-    except UnreadableCredentialsError as error:
-        raise _invalid(source, CA_FILE, str(error)) from error
-
-
-def _invalid(source: CredentialsSource, file: str, why: str) -> SuppliedCredentialsInvalidError:
-    return SuppliedCredentialsInvalidError(
-        f"{source.origin}/{file} cannot be used",
-        why=why,
-        next_step="correct it, or remove the directory to have one generated",
-    )
