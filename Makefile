@@ -10,7 +10,7 @@ SECONDS_ARG := $(if $(SECONDS),$(SECONDS),60)
 
 help:
 	@echo "make demo    two linked sites on this machine carry a real HTTP request"
-	@echo "make test    install what the tests need, run all of them"
+	@echo "make test    install what the tests need, run all of them (SYSTEM=0: nothing that needs root, engines, systemd)"
 	@echo "make check   lint, types, unit tests (before each commit)"
 	@echo "make bench   figures beside direct TCP (and beside SKROUTERD=/path when given)"
 	@echo "make soak    SECONDS=60 SEED=1: fuzzing, kills and churn"
@@ -57,6 +57,7 @@ check: $(VENV)/.test
 	@$(MAKE) --no-print-directory -j2 lint types unit
 
 test: lint types
+	@$(BIN)/python -m tests.rig.requirements
 	$(BIN)/pytest -rfEs
 
 bench: $(VENV)/.test

@@ -1,13 +1,21 @@
-"""Fixtures of the system tests: they start real processes and leave none behind."""
+"""Fixtures of the system tests: they start real processes, engines and hosts, and leave none behind."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests.rig.installed import REPOSITORY, debian_tree, install_program, python_version
 from tests.rig.machine import Machine
+from tests.rig.requirements import why_no_system_tests
+
+OUR_IMAGE = "localhost/skupper-local-router:test"
 
 
 @pytest.fixture
@@ -17,3 +25,57 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
     yield machine
     machine.remove()
     assert machine.processes() == {}
+
+
+@pytest.fixture(scope="session")
+def real_system() -> None:
+    """Root on a machine with engines and systemd; what asks for it is skipped elsewhere, with the reason."""
+    if reason := why_no_system_tests():
+        pytest.skip(reason)
+
+
+@dataclass(frozen=True)
+class System:
+    """What a test host is made of: a tree of files, and the program installed for the Python in it."""
+
+    tree: Path
+    program: Path
+
+
+@pytest.fixture(scope="session")
+def this_system(real_system: None, tmp_path_factory: pytest.TempPathFactory) -> System:
+    """The files of this machine."""
+    tree = Path("/")
+    return System(tree, install_program(tmp_path_factory.mktemp("program"), python_version(tree)))
+
+
+@pytest.fixture(scope="session")
+def trixie_system(real_system: None, tmp_path_factory: pytest.TempPathFactory) -> System:
+    """A Debian 13: Podman 5 with Quadlet, a newer systemd and Python."""
+    tree = debian_tree("trixie")
+    return System(tree, install_program(tmp_path_factory.mktemp("program-trixie"), python_version(tree)))
+
+
+@pytest.fixture(scope="session")
+def router_archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Our own router image, ``OUR_IMAGE``, built from this checkout; readable by every user."""
+    directory = tmp_path_factory.mktemp("image")
+    directory.chmod(0o755)
+    archive = directory / "router.tar"
+    name, _, tag = OUR_IMAGE.rpartition(":")
+    script = REPOSITORY / "packaging/container/build_image.py"
+    subprocess.run(
+        [sys.executable, str(script), "-o", str(archive), "--name", name, "--tag", tag],
+        check=True,
+        timeout=120,
+    )
+    return archive
+
+
+@pytest.fixture(scope="session")
+def official_archive() -> Path:
+    """The official router image as a docker-archive, where SKUPPER_ROUTER_ARCHIVE names one."""
+    named = os.environ.get("SKUPPER_ROUTER_ARCHIVE")
+    if not named:
+        pytest.skip("SKUPPER_ROUTER_ARCHIVE=/path names no archive of the official router image")
+    return Path(named)
