@@ -148,6 +148,7 @@ def prepare(
         link_issuers=tuple(sorted(link_issuers)),
         router_kind=recorded_router(choices).kind,
         reach=read_reach(paths) if reach is None else reach,
+        supplied_hosts=_supplied_hosts(paths, state),
     )
     model = derive(state, facts)
     choices = replace(choices, router_id=model.router_id)
@@ -309,6 +310,17 @@ def _with_credentials(
         configuration=tuple(router_configuration(model)),
         warnings=(*(str(warning) for warning in model.warnings), *issued.warnings),
     )
+
+
+def _supplied_hosts(paths: NamespacePaths, state: SiteState) -> dict[str, tuple[str, ...]]:
+    """The hosts in the certificates that the user supplied, as Secrets or as files, by the name of the credentials."""
+    from skupper_local.pki.certificates import hosts_of
+
+    supplied: dict[str, Mapping[str, bytes]] = {
+        **{name: secret.data for name, secret in state.supplying_secrets().items()},
+        **{name: item.files for name, item in read_credential_directories(paths.input_certs).items()},
+    }
+    return {name: hosts_of(files["tls.crt"]) for name, files in supplied.items() if files.get("tls.crt")}
 
 
 def _sources(directories: Mapping[str, CredentialFiles]) -> dict[str, CredentialsSource]:
