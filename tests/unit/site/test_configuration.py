@@ -7,10 +7,22 @@ from typing import Any
 
 import pytest
 
+from skupper_local.site.certificates import CredentialsCopy
 from skupper_local.site.configuration import router_configuration
 from skupper_local.site.differences import DIFFERENCES
 
-from .samples import LINK, SECRET, SITE_ID, WEST, access, connector, listener, model_of, site
+from .samples import (
+    LINK,
+    SECRET,
+    SITE_ID,
+    WEST,
+    access,
+    connector,
+    listener,
+    model_of,
+    multi_key_listener,
+    site,
+)
 
 Pairs = list[tuple[str, dict[str, Any]]]
 
@@ -214,6 +226,89 @@ def test_the_reference_s_own_state_has_the_reference_s_numbers() -> None:
     }
     profiles = of_type(pairs, "sslProfile")
     assert {"link-two-profile", "connector-one-credentials-profile"} <= profiles.keys()
+
+
+def test_a_listener_with_ranked_keys_counts_down_to_zero() -> None:
+    """reference-engine 3.4, the first variant."""
+    text = site() + multi_key_listener("mk", "a", "b", host="127.0.0.1", port=7000)
+    pairs = rendered(text, router_kind="skrouterd")
+    assert [attributes for kind, attributes in pairs if kind == "tcpListener"] == [
+        {"name": "multiAddress/mk", "host": "127.0.0.1", "port": "7000", "multiAddressStrategy": "priority"}
+    ]
+    assert [attributes for kind, attributes in pairs if kind == "listenerAddress"] == [
+        {"name": "mk/a", "address": "a", "value": 1, "listener": "multiAddress/mk"},
+        {"name": "mk/b", "address": "b", "value": 0, "listener": "multiAddress/mk"},
+    ]
+
+
+def test_a_listener_with_weighted_keys_has_its_weights_and_whatever_else_it_asks_for() -> None:
+    weighted = {"weighted": {"routingKeys": {"b": 1, "a": 7}}}
+    text = site() + multi_key_listener(
+        "mk", strategy=weighted, tlsCredentials="web", requireClientCert=True, observer="http1"
+    )
+    pairs = rendered(text, router_kind="skrouterd")
+    several = of_type(pairs, "tcpListener")["multiAddress/mk"]
+    assert "address" not in several
+    assert several["multiAddressStrategy"] == "weighted"
+    assert (several["sslProfile"], several["authenticatePeer"], several["observer"]) == ("web", True, "http1")
+    values = {name: item["value"] for name, item in of_type(pairs, "listenerAddress").items()}
+    assert values == {"mk/a": 7, "mk/b": 1}
+    assert set(of_type(pairs, "sslProfile")["web"]) == {"name", "certFile", "privateKeyFile", "caCertFile"}
+
+
+def proxied(**data: str) -> str:
+    """A site with a link through a proxy."""
+    entries = "".join(f"  {key}: {json.dumps(value)}\n" for key, value in data.items())
+    secret = f"\n---\napiVersion: v1\nkind: Secret\nmetadata: {{name: way-out}}\nstringData:\n{entries}"
+    return site() + LINK + "  settings: {proxy-configuration: way-out}\n" + SECRET + secret
+
+
+def test_a_link_goes_through_its_proxy_whose_password_stays_in_its_file() -> None:
+    text = proxied(host="proxy.example", port="3128", username="me", password="s3cr3t")
+    pairs = rendered(text, router_kind="skrouterd")
+    assert of_type(pairs, "connector")["link-go-east"]["proxyProfile"] == "way-out-proxy"
+    directory = "/home/me/.local/share/skupper/namespaces/west/runtime/certs/way-out-proxy"
+    assert of_type(pairs, "proxyProfile") == {
+        "way-out-proxy": {
+            "name": "way-out-proxy",
+            "host": "proxy.example",
+            "port": "3128",
+            "username": "me",
+            "password": f"file:{directory}/password",
+        }
+    }
+    assert "s3cr3t" not in json.dumps(pairs)
+    model = model_of(text, router_kind="skrouterd")
+    assert CredentialsCopy("way-out-proxy", secret="way-out") in model.copies
+    assert "way-out" not in model.state.supplying_secrets()
+
+
+def test_a_proxy_that_asks_for_nobody_has_no_password_file() -> None:
+    (profile,) = of_type(
+        rendered(proxied(host="::1", port="1"), router_kind="image"), "proxyProfile"
+    ).values()
+    assert profile == {"name": "way-out-proxy", "host": "::1", "port": "1"}
+
+
+def test_the_settings_of_a_site_reach_its_router() -> None:
+    text = site(settings={"router-logging": "SERVER:info,DEFAULT:error", "router-data-connection-count": "4"})
+    pairs = rendered(text)
+    assert pairs[0][1]["dataConnectionCount"] == "4"
+    assert [attributes for kind, attributes in pairs if kind == "log"] == [
+        {"module": "DEFAULT", "enable": "error+"},
+        {"module": "SERVER", "enable": "info+"},
+    ]
+
+
+@pytest.mark.parametrize("observer", ["auto", "none", "http1", "http2"])
+def test_every_observer_is_passed_on(observer: str) -> None:
+    pairs = rendered(site() + listener("a", observer=observer), router_kind="skrouterd")
+    assert of_type(pairs, "tcpListener")["listener/a"]["observer"] == observer
+
+
+def test_an_edge_site_renders_no_access_but_its_own() -> None:
+    pairs = rendered(site(edge=True) + LINK + SECRET + listener("a"), router_kind="skrouterd")
+    assert list(of_type(pairs, "listener")) == ["skupper-local-normal"]
 
 
 def test_hostile_names_and_paths_travel_unharmed() -> None:
