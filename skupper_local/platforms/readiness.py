@@ -15,6 +15,8 @@ from skupper_local.platforms.face import Platform, RouterReport
 
 READY_SECONDS = 30.0
 _POLL_SECONDS = 0.05
+_LOOK_SECONDS = 0.3
+"""Looking costs more than asking: an engine or systemd has to be asked in its turn."""
 _HOST = "127.0.0.1"
 _LOCAL_LISTENER = "skupper-local-normal"
 _TOOLS = "skupper-local-client"
@@ -45,10 +47,15 @@ def wait_until_ready(
     """
     begin = time.monotonic()
     reason = ""
+    next_look = 0.0  # the first look tells at once of a router that did not survive its start
     while (left := begin + seconds - time.monotonic()) > 0:
         reason = ask(min(left, 5.0))
         if not reason:
             return Readiness(ready=True, seconds=time.monotonic() - begin)
+        if time.monotonic() < next_look:
+            time.sleep(_POLL_SECONDS)
+            continue
+        next_look = time.monotonic() + _LOOK_SECONDS
         report = platform.inspect(home)
         if not report.present or report.restarts > restarts:
             return _not_ready(platform, home, begin, _how_it_ended(report))

@@ -52,6 +52,9 @@ _ENGINE_STATUS = 75  # EX_TEMPFAIL of sysexits.h: worth another try
 
 _USAGE = "usage: skupper-local-run NAMESPACE (started by systemd; people type: skupper-local system start)"
 
+ENDED = "the router ended "
+"""How the words begin that say how it ended, in brackets."""
+
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGABRT, signal.SIGCHLD)

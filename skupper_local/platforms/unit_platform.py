@@ -24,6 +24,7 @@ from skupper_local.platforms.face import (
     own_platform,
 )
 from skupper_local.platforms.linux.run_directory import RunDirectory, read_process
+from skupper_local.platforms.runner import ENDED
 from skupper_local.systemd.manager import Manager, UnitState
 from skupper_local.systemd.units import (
     SiteUnit,
@@ -61,7 +62,10 @@ class UnitPlatform:
         return self.name != "linux"
 
     def start(self, spec: RouterSpec) -> None:
-        """See the face. Raises RouterNotStartedError and the errors of ``systemd``."""
+        """See the face. Raises RouterNotStartedError, what the engine raises, and the errors of ``systemd``.
+
+        A container is started here and adopted by the unit: what the engine has against it is told to the person at once.
+        """
         unit = unit_name(spec.namespace)
         require_ours(installed_unit(spec.namespace, self._manager), spec.home)
         if self._without_unit(spec.home):
@@ -71,7 +75,9 @@ class UnitPlatform:
         state = self._manager.state(unit)
         if state.enabled != "enabled":
             self._manager.enable(unit)
-        self._manager.start_again(unit)
+        if self._in_container:
+            self._inner.start(spec)
+        self._manager.start_again(unit, failed=state.active == "failed")
         self._wait_until_begun(spec, unit, state)
 
     def _without_unit(self, home: Path) -> bool:
@@ -176,6 +182,10 @@ class UnitPlatform:
             return found.last_exit
         how = f"{'signal' if state.exit_code in ('killed', 'dumped') else 'exit status'} {state.exit_status}"
         words = state.text if not found.running else ""
+        if words.startswith(
+            ENDED
+        ):  # what is said of the router is worth more than how the program that ran it ended
+            how = words.removeprefix(ENDED).strip("()")
         return RouterExit(
             at=state.ended, how=how, ran=0.0, reason=words or next(reversed(self._words(home.name)), "")
         )

@@ -158,9 +158,10 @@ class Manager:
         """Do not start it at boot."""
         self._do("disable", "--quiet", "--", unit)
 
-    def start_again(self, unit: str) -> None:
-        """Start or restart it, and do not wait for it to be ready. What failed before is forgotten."""
-        self._try("reset-failed", "--", unit)
+    def start_again(self, unit: str, *, failed: bool = True) -> None:
+        """Start or restart it, and do not wait for it to be ready. A unit that ``failed`` before is let off first."""
+        if failed:
+            self._try("reset-failed", "--", unit)
         self._do("restart", "--no-block", "--", unit)
 
     def stop(self, unit: str) -> None:

@@ -148,7 +148,7 @@ def _hardening(unit: SiteUnit, manager: Manager) -> list[str]:
     settings = list(_ALWAYS)
     if manager.of_system:
         settings += _SYSTEM
-    elif not manager.probe((*_ALWAYS, *_ISOLATION)):
+    elif not _can_isolate(unit, manager):
         return settings
     settings += [*_ISOLATION, *(f"ReadWritePaths={quote(str(path))}" for path in unit.writable)]
     if unit.engine:  # its socket may be anywhere, and the container's process belongs to somebody else
@@ -158,6 +158,17 @@ def _hardening(unit: SiteUnit, manager: Manager) -> list[str]:
     if not any(str(path).startswith(_SHARED) for path in (unit.home, *unit.writable)):
         settings.append("PrivateTmp=yes")
     return settings
+
+
+def _can_isolate(unit: SiteUnit, manager: Manager) -> bool:
+    """Asked once for a unit, by trying: the answer stands in the unit file from then on."""
+    try:
+        present = (manager.unit_directory() / unit.name).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        present = ""
+    if _MARK in present:
+        return f"\n{_ISOLATION[0]}\n" in present
+    return manager.probe((*_ALWAYS, *_ISOLATION))
 
 
 def installed_unit(namespace: str, manager: Manager) -> InstalledUnit | None:
@@ -227,7 +238,9 @@ def _write(path: Path, text: str) -> None:
     temporary = path.with_name(f".{path.name}.new")
     try:
         os.makedirs(path.parent, mode=0o755, exist_ok=True)
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+        descriptor = os.open(
+            temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644
+        )
         with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape") as file:
             file.write(text)
             file.flush()
