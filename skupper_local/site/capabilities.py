@@ -47,7 +47,7 @@ def beyond_router(model: SiteModel, configuration: Iterable[Entity]) -> list[Pro
         if facts.router_kind == EMBEDDED
         else _beyond_version(configuration, facts.router_version)
     ):
-        resource = _resource_of(model, entity)
+        resource = declared_by(model, entity)
         path = _field_of(model, entity, attribute)
         found.setdefault((resource.title, path), problem_at(resource, path, None, reason))
     return list(found.values())
@@ -84,8 +84,8 @@ def _beyond_version(configuration: Iterable[Entity], version: str) -> Iterator[t
             )
 
 
-def _resource_of(model: SiteModel, entity: Entity) -> Resource:
-    """The declaration that an entity was made of; the Site when it is nobody else's."""
+def declared_by(model: SiteModel, entity: Entity) -> Resource:
+    """The declaration that an entity was made of; the Site when it is no single one's."""
     state = model.state
     name = entity.name
     found: Resource | None = None

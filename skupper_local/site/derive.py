@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
+from skupper_local.entities import Entity
 from skupper_local.resources import (
     AccessRole,
     Certificate,
@@ -20,7 +21,7 @@ from skupper_local.resources import (
     RouterAccess,
 )
 from skupper_local.resources.settings import CONTAINER_SETTINGS, HOST_NETWORK, NETWORK
-from skupper_local.site.capabilities import beyond_router
+from skupper_local.site.capabilities import beyond_router, declared_by
 from skupper_local.site.certificates import (
     LOCAL_CA,
     LOCAL_CLIENT,
@@ -432,13 +433,16 @@ class _Derivation:
 
     def check_names(self, model: SiteModel) -> None:
         """Entities of all types share one space of names in skrouterd (router-protocol 11)."""
-        first: dict[str, str] = {}
+        first: dict[str, Entity] = {}
         for entity in router_configuration(model):
-            name = entity.name
-            if name and entity.type != "site" and first.setdefault(name, entity.type) != entity.type:
+            if not entity.name or entity.type == "site":
+                continue
+            other = first.setdefault(entity.name, entity)
+            if other.type != entity.type:
+                users = (declared_by(model, other), declared_by(model, entity))
+                resource = next((user for user in users if user is not self.state.site), self.state.site)
                 rule = (
-                    f"the router would have both a {first[name]} and a {entity.type} of this name; "
+                    f"the router would have both a {other.type} and a {entity.type} of this name; "
                     "rename the link, the access or the credentials"
                 )
-                resource = self.state.links.get(name, self.state.site)
-                self.problems.append(problem_at(resource, "metadata.name", name, rule))
+                self.problems.append(problem_at(resource, "metadata.name", entity.name, rule))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from skupper_local.resources import Certificate, InvalidResourcesError, RouterAccess, Site, kind_of
@@ -16,9 +18,11 @@ from .samples import (
     WEST,
     access,
     connector,
+    document,
     facts_for,
     listener,
     model_of,
+    multi_key_listener,
     site,
     state_of,
 )
@@ -254,6 +258,130 @@ def test_long_names_fit_a_certificate() -> None:
     model = model_of(site("w" * 200, linkAccess="default"))
     assert max(len(wanted.subject) for wanted in model.certificates) == 64
     assert certificate(model, "client-" + "w" * 200)
+
+
+# Certificates that are declared as such.
+
+
+def declared(name: str, **spec: Any) -> str:
+    return document("Certificate", name, **spec)
+
+
+def certificate_problems(text: str) -> list[tuple[str, str, str]]:
+    with pytest.raises(InvalidResourcesError) as raised:
+        model_of(text)
+    return [(problem.subject, problem.field, problem.rule) for problem in raised.value.problems]
+
+
+def test_declared_certificates_are_wanted_with_their_ca() -> None:
+    text = declared("my-ca", subject="My CA", signing=True)
+    text += declared("www", subject="www", ca="my-ca", server=True, hosts=["www.example", "10.0.0.1"])
+    text += declared("robot", subject="robot", ca="my-ca", client=True, hosts=["www.example"])
+    model = model_of(site() + text)
+    ca, www, robot = (certificate(model, name) for name in ("my-ca", "www", "robot"))
+    assert (ca.purpose, ca.subject, ca.used_by) == (
+        Purpose.CA,
+        "My CA",
+        ("Certificate robot", "Certificate www", "Certificate my-ca"),
+    )
+    assert (www.hosts, www.issuer, www.trust) == (("www.example", "10.0.0.1"), "my-ca", ("my-ca",))
+    assert (robot.purpose, robot.hosts) == (Purpose.CLIENT, ())
+    active = [item for item in active_resources(model) if isinstance(item, Certificate)]
+    assert sorted(item.name for item in active) == sorted(wanted.name for wanted in model.certificates)
+
+
+def test_a_ca_that_nobody_declares_is_not_made() -> None:
+    """Its files may be supplied; a slip of the pen must not become a CA."""
+    model = model_of(site() + declared("www", subject="www", ca="mine", server=True))
+    assert not [wanted for wanted in model.certificates if wanted.name == "mine"]
+    secret = document("Secret", "mine", api_version="v1")
+    model = model_of(site() + declared("www", subject="www", ca="mine", server=True) + secret)
+    assert certificate(model, "mine").purpose is Purpose.CA
+    assert certificate(
+        model_of(site() + declared("a", subject="a", ca="skupper-site-ca", client=True)), "skupper-site-ca"
+    )
+
+
+def test_a_declared_certificate_takes_the_place_of_a_listener_s() -> None:
+    text = site() + listener("a", host="10.0.0.9", tlsCredentials="web")
+    text += declared("web", subject="The Web", ca="company", server=True, hosts=["web.example"])
+    wanted = certificate(model_of(text), "web")
+    assert (wanted.subject, wanted.issuer, wanted.trust) == ("The Web", "company", ("company",))
+    assert wanted.hosts == ("10.0.0.9", "web.example")
+    assert wanted.used_by == ("Listener a", "Certificate web")
+
+
+def test_who_links_to_a_site_trusts_the_ca_of_the_access_whatever_is_declared() -> None:
+    certificate_of = declared("a", subject="A", ca="skupper-site-ca", server=True, hosts=["a.example"])
+    model = model_of(site() + access("a") + certificate_of)
+    assert "a.example" in certificate(model, "a").hosts
+    assert certificate(model, "a").subject == "A"
+    elsewhere = certificate_of.replace("skupper-site-ca", "company")
+    ((subject, field, rule),) = certificate_problems(site() + access("a") + elsewhere)
+    assert (subject, field) == ("Certificate a", "metadata.name")
+    assert "RouterAccess a" in rule
+    assert certificate(model_of(site() + access("a", issuer="company") + elsewhere), "a").issuer == "company"
+
+
+@pytest.mark.parametrize(
+    ("text", "subject"),
+    [
+        (
+            listener("a", tlsCredentials="x") + declared("x", subject="x", ca="c", client=True),
+            "Certificate x",
+        ),
+        (
+            connector("a", tlsCredentials="x") + declared("x", subject="x", ca="c", server=True),
+            "Certificate x",
+        ),
+        (declared("x", subject="x", signing=True) + listener("a", tlsCredentials="x"), "Certificate x"),
+        (
+            connector("a", tlsCredentials="x") + declared("x-profile", subject="x", ca="c", client=True),
+            "Certificate x-profile",
+        ),
+        (access("x", issuer="x"), "Site west"),
+    ],
+    ids=[
+        "client for a server",
+        "server for a client",
+        "CA for a server",
+        "directory of a connector",
+        "CA and access",
+    ],
+)
+def test_a_declared_certificate_of_another_purpose_is_refused(text: str, subject: str) -> None:
+    assert [found for found, _, _ in certificate_problems(site() + text)] == [subject]
+
+
+def test_a_connector_that_shows_no_certificate_needs_none() -> None:
+    text = (
+        site() + connector("a", tlsCredentials="x") + connector("b", tlsCredentials="y", useClientCert=True)
+    )
+    model = model_of(text)
+    assert certificate(model, "x").trust_only
+    assert not certificate(model, "y").trust_only
+    both = model_of(text + connector("c", tlsCredentials="x", useClientCert=True))
+    assert not certificate(both, "x").trust_only
+
+
+def test_a_supplied_server_certificate_names_the_hosts_of_its_access() -> None:
+    text = site() + access("a", subjectAlternativeNames=["localhost"])
+    model = model_of(text, supplied_hosts={"a": ("10.0.0.1", "10.0.0.2", "fake.domain")})
+    assert link_access(model).hosts == ("10.0.0.1", "10.0.0.2", "fake.domain")
+    assert link_access(model).supplied
+
+
+def test_a_listener_with_several_keys_has_a_certificate_and_a_port_of_its_own() -> None:
+    text = site(linkAccess="default") + multi_key_listener(
+        "m", host="10.0.0.9", port=55671, tlsCredentials="web"
+    )
+    state = state_of(text)
+    assert all(55671 in wanted.avoid for wanted in ports_wanted(state))
+    taken = {"skupper-local/normal": 5671, "west/inter-router": 55671, "west/edge": 45671}
+    with pytest.raises(InvalidResourcesError, match=r"MultiKeyListener m: spec\.port"):
+        derive(state, facts_for(state, ports=taken, router_kind="skrouterd"))
+    free = facts_for(state, ports={**taken, "west/inter-router": 55672}, router_kind="skrouterd")
+    assert certificate(derive(state, free), "web").hosts == ("10.0.0.9",)
 
 
 def test_names_that_the_router_cannot_tell_apart_are_refused() -> None:

@@ -183,3 +183,16 @@ def test_a_name_covers_a_host_as_tls_says(names: list[str], host: str, covered: 
 def test_every_address_covers_itself_and_no_name_covers_an_address(address: Any) -> None:
     assert covers([str(address)], str(address))
     assert not covers(["*." + str(address).partition(".")[2]], str(address))
+
+
+def test_a_link_names_no_host_that_a_supplied_certificate_lacks() -> None:
+    model = model_of(LINKED, supplied_hosts={"west": ("10.0.0.1", "*.fake.domain")})
+    assert default_host(model, model.link_accesses[0]) == "10.0.0.1"
+    assert generated_link(model, host="a.fake.domain").verifies
+    with pytest.raises(InvalidInvitationError, match=r"10\.0\.0\.1") as raised:
+        generated_link(model, host="box.example")
+    assert "supplied" in raised.value.why
+
+
+def test_the_client_of_a_link_knows_which_server_it_is_for() -> None:
+    assert generated_link(model_of(LINKED)).client.peer == "west"
