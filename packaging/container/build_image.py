@@ -30,7 +30,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-ENTRYPOINT = Path(__file__).resolve().with_name("entrypoint.py")
+OWN_PROGRAMS = ("entrypoint.py", "health.py")
+"""What of this directory is in the image."""
+
+HEALTH_COMMAND = "usr/bin/skupper-router-health"
 NAME = "localhost/skupper-local-router"
 USER = "10000"
 LIBRARY = "opt/skupper-local"
@@ -157,7 +160,10 @@ def _copy_router(root: Path) -> None:
             shutil.copytree(source, package / part, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copyfile(source, package / part)
-    shutil.copyfile(ENTRYPOINT, target / "entrypoint.py")
+    for program in OWN_PROGRAMS:
+        shutil.copyfile(Path(__file__).resolve().with_name(program), target / program)
+    (target / "health.py").chmod(0o755)
+    (root / HEALTH_COMMAND).symlink_to(f"/{LIBRARY}/health.py")
     found = importlib.util.find_spec("h11")
     if found is None or not found.submodule_search_locations:
         raise BuildError(
