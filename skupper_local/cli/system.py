@@ -74,6 +74,26 @@ def start(context: click.Context, router: str, image: str, pull: str | None, sys
 
 
 @system.command(cls=SiteCommand)
+@click.option(
+    "--pre", is_flag=True, help="Look at the machine and the platform only, before there is a site."
+)
+@output_option()
+@click.pass_context
+def check(context: click.Context, pre: bool, output: str | None) -> None:
+    """Examine machine, engine, services and site: what is wrong, why, and what to type. Exit status 1 when a check fails.
+
+    \b
+    Examples:
+      skupper-local system check --pre -p podman
+      skupper-local system check -n west -o json
+    """
+    from skupper_local.cli.check import check_system
+
+    if not check_system(target_of(context), pre=pre, output=output or ""):
+        context.exit(1)
+
+
+@system.command(cls=SiteCommand)
 @click.pass_context
 def stop(context: click.Context) -> None:
     """Stop the router. Everything is kept; teardown is what removes."""

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import TextIO
 
 RED = "31"
+GREEN = "32"
 YELLOW = "33"
 
 _GAP = "  "

@@ -1,0 +1,110 @@
+"""What ``system check`` prints: one line a finding, and under what is not as it should be the cause and the way out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from skupper_local.cli.terminal import GREEN, RED, YELLOW, coloured, harmless, say
+
+if TYPE_CHECKING:
+    from skupper_local.checks.model import Result, State
+    from skupper_local.checks.run import Examination
+    from skupper_local.operations.target import Target
+
+_MARKS = {"ok": ("ok", GREEN), "warning": ("warn", YELLOW), "failed": ("FAIL", RED), "skipped": ("-", "")}
+_MARK_WIDTH = 5
+_WIDTH = 80
+
+
+def check_system(target: Target, *, pre: bool, output: str) -> bool:
+    """Examine and print; whether nothing failed."""
+    import os
+
+    from skupper_local.checks.model import Subject
+    from skupper_local.checks.run import examine
+    from skupper_local.operations.examination import facts_of
+
+    subject = Subject(target.paths, uid=os.getuid(), pre=pre, **facts_of(target))
+    found = examine(subject)
+    if output:
+        from skupper_local.cli.documents import print_documents
+
+        print_documents([_document(found, subject.platform, target.namespace)], output)
+    else:
+        _print(found)
+    return found.passed
+
+
+def _print(found: Examination) -> None:
+    import sys
+
+    from skupper_local.checks.model import State
+
+    group = ""
+    for finding in found.findings:
+        if finding.group != group:
+            say(("\n" if group else "") + finding.group)
+            group = finding.group
+        result = finding.result
+        mark, colour = _MARKS[result.state.value]
+        # The mark alone is coloured, and says the same without the colour.
+        shown = coloured(mark, colour, sys.stdout) if colour else mark
+        padding = " " * (_MARK_WIDTH - len(mark))
+        for number, line in enumerate(_wrapped(harmless(_headline(result)), _WIDTH - _MARK_WIDTH - 2)):
+            print(f"  {shown}{padding}{line}" if number == 0 else f"  {'':{_MARK_WIDTH}}{line}")
+        for label, text in (("why", result.cause), ("fix", result.fix)):
+            if text and result.state is not State.SKIPPED:
+                _print_part(label, text)
+    say()
+    counts = [
+        f"{found.count(state)} {_words(state)}"
+        for state in (State.FAILED, State.WARNING)
+        if found.count(state)
+    ]
+    say("; ".join(counts) if counts else "everything is in order")
+
+
+def _headline(result: Result) -> str:
+    if result.state.value == "skipped":
+        return f"{result.what}: {result.cause} [{result.code}]"
+    return f"{result.what} [{result.code}]"
+
+
+def _print_part(label: str, text: str) -> None:
+    indent = " " * (_MARK_WIDTH + 4)
+    first = f"{indent}{label}: "
+    for line in text.splitlines():
+        for part in _wrapped(harmless(line), _WIDTH - len(first)):
+            print(f"{first}{part}")
+            first = " " * len(first)
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    """Lines of at most ``width``; what has no blank (a path, a command's long word) is left whole, so that it can be copied."""
+    import textwrap
+
+    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False) or [""]
+
+
+def _words(state: State) -> str:
+    return "failed" if state.value == "failed" else "to look at"
+
+
+def _document(found: Examination, platform: str, namespace: str) -> dict[str, Any]:
+    """The stable fields of ``-o json|yaml``."""
+    return {
+        "namespace": namespace,
+        "platform": platform,
+        "passed": found.passed,
+        "checks": [
+            {
+                "code": finding.result.code,
+                "group": finding.group,
+                "status": finding.result.state.value,
+                "what": finding.result.what,
+                **({"cause": finding.result.cause} if finding.result.cause else {}),
+                **({"fix": finding.result.fix} if finding.result.fix else {}),
+            }
+            for finding in found.findings
+        ],
+    }
