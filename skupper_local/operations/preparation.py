@@ -33,7 +33,7 @@ from skupper_local.operations.containers import encode_reach, read_reach
 from skupper_local.operations.declarations import read_declarations
 from skupper_local.operations.router_choice import RouterChoice, recorded_router
 from skupper_local.pki.credentials import Credentials, CredentialsSource
-from skupper_local.platforms.linux.program import EMBEDDED
+from skupper_local.platforms.linux.program import EMBEDDED, version_of_program
 from skupper_local.resources import Resource, Secret, encode_resource, file_name, kind_of
 from skupper_local.site.certificates import CertificateWanted
 from skupper_local.site.configuration import router_configuration
@@ -147,6 +147,7 @@ def prepare(
         added_hosts=choices.added_hosts,
         link_issuers=tuple(sorted(link_issuers)),
         router_kind=recorded_router(choices).kind,
+        router_version=_router_version(choices, state),
         reach=read_reach(paths) if reach is None else reach,
         supplied_hosts=_supplied_hosts(paths, state),
     )
@@ -310,6 +311,13 @@ def _with_credentials(
         configuration=tuple(router_configuration(model)),
         warnings=(*(str(warning) for warning in model.warnings), *issued.warnings),
     )
+
+
+def _router_version(choices: Choices, state: SiteState) -> str:
+    """The version of a router program, where something that is declared depends on it."""
+    program = recorded_router(choices).program
+    depends = program and (state.multi_key_listeners or state.proxies)
+    return version_of_program(program) if depends else ""
 
 
 def _supplied_hosts(paths: NamespacePaths, state: SiteState) -> dict[str, tuple[str, ...]]:

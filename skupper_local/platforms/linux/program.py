@@ -8,6 +8,7 @@ another.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 from typing import ClassVar
@@ -17,6 +18,9 @@ from skupper_local.host.programs import find_program, is_executable
 
 EMBEDDED = "embedded"
 SKROUTERD = "skrouterd"
+
+_VERSION = re.compile(r"\d{1,4}\.\d{1,4}[-+.\w]{0,40}")
+_VERSION_SECONDS = 5.0
 
 
 class RouterChoiceInvalidError(InvalidRequestError):
@@ -76,3 +80,23 @@ def command(program: str, configuration: Path) -> tuple[str, ...]:
 def kind_of_program(program: str) -> str:
     """``embedded`` or ``skrouterd``: what the router can and cannot do."""
     return EMBEDDED if program == EMBEDDED else SKROUTERD
+
+
+def version_of_program(program: str) -> str:
+    """What a router program says of its version, such as ``3.5.1``; empty when it says nothing that looks like one."""
+    import subprocess
+
+    try:
+        done = subprocess.run(
+            (program, "--version"),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_VERSION_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    found = _VERSION.match(done.stdout.strip())
+    return found[0] if found else ""

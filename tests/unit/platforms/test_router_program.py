@@ -13,6 +13,7 @@ from skupper_local.platforms.linux.program import (
     choose_program,
     command,
     require_program,
+    version_of_program,
 )
 
 
@@ -69,3 +70,23 @@ def test_other_platforms_are_refused_with_what_to_use(name: str) -> None:
         platform_named(name)
     assert "linux" in caught.value.next_step
     assert caught.value.exit_status == 2
+
+
+@pytest.mark.parametrize(
+    ("script", "version"),
+    [
+        ("echo 3.5.1", "3.5.1"),
+        ("echo 3.5.1-head-e2ec51a4", "3.5.1-head-e2ec51a4"),
+        ("echo UNKNOWN", ""),
+        ("echo 3.5.1; exit 1", "3.5.1"),
+        ("printf '\\377'", ""),
+        ("true", ""),
+    ],
+)
+def test_a_router_program_is_asked_for_its_version(skrouterd: Path, script: str, version: str) -> None:
+    skrouterd.write_text(f"#!/bin/sh\n{script}\n")
+    assert version_of_program(str(skrouterd)) == version
+
+
+def test_a_program_that_cannot_be_run_has_no_version() -> None:
+    assert version_of_program("/no/such/router") == ""
