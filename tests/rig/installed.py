@@ -1,13 +1,14 @@
 """What test hosts are made of and is worth keeping: the program installed as a person would have it, and Debian trees.
 
 Both are for a host's own ``/usr/bin/python3`` and readable by every user, unlike a virtual environment in a checkout under
-``/root``. What takes long is kept in ``SKUPPER_LOCAL_TEST_CACHE``, else in ``skupper-local-tests`` among the user's caches.
+``/root``. What takes long is kept in ``RIG_CACHE``, else in ``skupper-local-tests`` among the user's caches.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import pwd
 import shutil
 import subprocess
 import sys
@@ -38,8 +39,9 @@ DOWNLOAD_SECONDS = 600.0
 
 def cache_directory() -> Path:
     """Where slow things are kept between runs."""
-    named = os.environ.get("SKUPPER_LOCAL_TEST_CACHE")
-    usual = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "skupper-local-tests"
+    named = os.environ.get("RIG_CACHE")
+    home = pwd.getpwuid(os.getuid()).pw_dir  # tests set HOME to a directory of their own
+    usual = Path(os.environ.get("XDG_CACHE_HOME") or Path(home) / ".cache") / "skupper-local-tests"
     directory = Path(named) if named else usual
     directory.mkdir(parents=True, exist_ok=True)
     return directory

@@ -74,8 +74,8 @@ def router_archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def official_archive() -> Path:
-    """The official router image as a docker-archive, where SKUPPER_ROUTER_ARCHIVE names one."""
-    named = os.environ.get("SKUPPER_ROUTER_ARCHIVE")
+    """The official router image as a docker-archive, where SKROUTERD_ARCHIVE names one."""
+    named = os.environ.get("SKROUTERD_ARCHIVE")
     if not named:
-        pytest.skip("SKUPPER_ROUTER_ARCHIVE=/path names no archive of the official router image")
+        pytest.skip("SKROUTERD_ARCHIVE=/path names no archive of the official router image")
     return Path(named)
