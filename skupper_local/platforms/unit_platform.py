@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -49,12 +49,10 @@ class UnitPlatform:
         placement: Placement,
         *,
         manager: Manager | None = None,
-        environ: Mapping[str, str] | None = None,
     ) -> None:
         self.name = placement.platform
         self._placement = placement
         self._manager = manager or Manager()
-        self._environ = os.environ if environ is None else environ
         self._inner: Platform = own_platform(placement)
 
     @property

@@ -78,23 +78,24 @@ OUTSIDE: dict[str, tuple[str, ...]] = {
     "import jinja2": ("systemd/",),
     "ssl.SSLContext()": ("tls.py",),
     "ssl.create_default_context()": (),
-    # the namespace directory; internal/run and internal/log belong to the supervisor, a scratch directory to the demonstration
-    "import fcntl": ("namespace/", "platforms/linux/"),
+    # the namespace directory; internal/run and internal/log belong to whoever keeps the router, a scratch directory to the
+    # demonstration, unit files to systemd's package
+    "import fcntl": ("namespace/", "platforms/linux/", "platforms/runner.py"),
     "os.rename": ("namespace/",),
     "os.link": ("namespace/",),
-    "os.replace": ("platforms/linux/",),
-    "os.unlink": ("namespace/",),
+    "os.replace": ("platforms/linux/", "systemd/units.py"),
+    "os.unlink": ("namespace/", "systemd/units.py"),
     "os.mkdir": ("namespace/",),
     "os.rmdir": ("namespace/",),
     "os.chmod": ("namespace/",),
     "os.remove": (),
-    "os.makedirs": ("platforms/linux/",),
+    "os.makedirs": ("platforms/linux/", "systemd/units.py"),
     "*.write_text": (),
     "*.write_bytes": (),
     "*.touch": (),
     "*.chmod": ("namespace/",),
     "*.mkdir": ("namespace/",),
-    "*.unlink": ("namespace/",),
+    "*.unlink": ("namespace/", "systemd/units.py"),
     "import shutil": ("host/programs.py", "operations/demo.py"),
     "import tempfile": ("operations/demo.py",),
     # processes: a router is started by its platform, the demonstration's web server by the demonstration
@@ -105,15 +106,19 @@ OUTSIDE: dict[str, tuple[str, ...]] = {
     "import signal": (
         "host/processes.py",
         "platforms/linux/",
+        "platforms/runner.py",
         "router/main.py",
         "operations/demo.py",
     ),
     # the network: drivers of the protocols, the router, and facts about this machine
     "import asyncio": ("amqp/transport.py", "http/", "router/"),
-    "import socket": ("amqp/", "http/", "router/", "host/"),
+    "import socket": ("amqp/", "http/", "router/", "host/", "platforms/runner.py"),
     "import urllib": ("operations/demo.py",),
     # what a person configures through the environment is read where it is decided
-    "os.environ": ("cli/", "operations/", "namespace/paths.py", "platforms/linux/supervisor.py"),
+    "os.environ": (
+        *("cli/", "operations/", "namespace/paths.py", "systemd/"),
+        *("platforms/linux/supervisor.py", "platforms/runner.py"),
+    ),
     # libraries that only a later package needs
     "import docker": ("platforms/docker.py",),
     "import podman": ("platforms/podman.py",),
@@ -128,8 +133,9 @@ OUTSIDE: dict[str, tuple[str, ...]] = {
 OUTSIDE_TEXTS: dict[str, tuple[str, ...]] = {
     "/proc/": ("host/",),
     "/sys/": ("host/",),
-    "systemctl": ("systemd/", "platforms/engine_failures.py"),  # the latter only says what to type
-    "loginctl": ("systemd/",),
+    # what is not of systemd's package only says what to type
+    "systemctl": ("systemd/", "platforms/engine_failures.py", "checks/"),
+    "loginctl": ("systemd/", "checks/"),
 }
 """The same for what is named by a text in the code (not in docstrings)."""
 
