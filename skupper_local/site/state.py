@@ -298,7 +298,9 @@ class _Assembly:
         """
         table = SocketTable()
         for access in self.kind(RouterAccess).values():
-            for index, role in enumerate(access.roles):
+            roles = {role.name: index for index, role in reversed(tuple(enumerate(access.roles)))}
+            for index in sorted(roles.values()):  # a role that stands there twice is told as such
+                role = access.roles[index]
                 port = role.port or DEFAULT_PORTS.get(role.name, 0)
                 self.check_socket(table, access, f"spec.roles[{index}]", access.bind_host, port)
         listeners: list[Listener | MultiKeyListener] = [
