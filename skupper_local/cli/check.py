@@ -24,7 +24,7 @@ def check_system(target: Target, *, pre: bool, output: str) -> bool:
     from skupper_local.checks.run import examine
     from skupper_local.operations.examination import facts_of
 
-    subject = Subject(target.paths, uid=os.getuid(), pre=pre, **facts_of(target))
+    subject = Subject(target.paths, uid=os.getuid(), pre=pre, **facts_of(target, pre=pre))
     found = examine(subject)
     if output:
         from skupper_local.cli.documents import print_documents

@@ -60,15 +60,27 @@ class SiteCommand(click.Command):
 class MachineCommand(click.Command):
     """A command that works on no single namespace: flags that would name one are refused, wherever they stand."""
 
+    refused: tuple[str, ...] = ("namespace", "platform")
+
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         keywords.setdefault("context_settings", _SETTINGS)
         super().__init__(*arguments, **keywords)
 
     def invoke(self, ctx: click.Context) -> Any:
-        for flag in ("namespace", "platform"):
+        for flag in self.refused:
             if flag in ctx.find_root().meta:
                 raise click.UsageError(f"{ctx.command_path} takes no --{flag}", ctx)
         return super().invoke(ctx)
+
+
+class PlatformCommand(MachineCommand):
+    """A command that works on a platform of this machine, whatever namespaces are on it."""
+
+    refused = ("namespace",)
+
+    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+        super().__init__(*arguments, **keywords)
+        self.params.extend(option for option in _common_options() if option.name == "platform")
 
 
 class LazyGroup(click.Group):

@@ -8,7 +8,7 @@ import sys
 import click
 
 from skupper_local.cli import completing
-from skupper_local.cli.commands import LazyGroup, SiteCommand, output_option, target_of
+from skupper_local.cli.commands import LazyGroup, PlatformCommand, SiteCommand, output_option, target_of
 
 
 @click.group(cls=LazyGroup)
@@ -16,18 +16,48 @@ def system() -> None:
     """Run the site: start, stop, reload, see, remove."""
 
 
-@system.command(cls=SiteCommand)
-@click.option(
-    "-f", "--filename", required=True, metavar="FILE|-", help="The file of resources; - reads standard input."
+_FILES = click.option(
+    "-f",
+    "--filename",
+    required=True,
+    metavar="FILE|DIR|-",
+    help="A file of resources, a directory of such files, or - for standard input.",
 )
+
+
+@system.command(cls=SiteCommand)
+@_FILES
 @click.pass_context
 def apply(context: click.Context, filename: str) -> None:
-    """Declare the resources in a YAML or JSON file: all of them or, if one is wrong, none."""
+    """Declare the resources in YAML or JSON files: all of them or, if one is wrong, none.
+
+    \b
+    Examples:
+      skupper-local system apply -f site.yaml
+      skupper-local system apply -f declarations/
+    """
     from skupper_local.cli.running import print_applied
-    from skupper_local.operations.apply import apply_text, read_source
+    from skupper_local.operations.apply import apply_sources, read_sources
 
     target = target_of(context)
-    print_applied(apply_text(target, read_source(filename), filename), target)
+    print_applied(apply_sources(target, read_sources(filename)), target)
+
+
+@system.command(cls=SiteCommand)
+@_FILES
+@click.pass_context
+def delete(context: click.Context, filename: str) -> None:
+    """Take back the declarations of the resources that files name: all of them or none.
+
+    \b
+    Example:
+      skupper-local system delete -f site.yaml
+    """
+    from skupper_local.cli.running import print_taken_back
+    from skupper_local.operations.apply import delete_sources, read_sources
+
+    target = target_of(context)
+    print_taken_back(delete_sources(target, read_sources(filename)), target)
 
 
 _ROUTER = click.option(
@@ -211,3 +241,67 @@ def teardown(context: click.Context, force: bool) -> None:
     target = target_of(context)
     if force or confirm_teardown(target, context):
         print_removed(teardown_site(target))
+
+
+@system.command(cls=PlatformCommand)
+@click.option("--image", default="", metavar="REFERENCE", help="The router image that sites will run.")
+@click.option(
+    "--pull", type=click.Choice(["missing", "always"]), default=None, help="Pull the router image now."
+)
+@click.option("--archive", default="", metavar="FILE", help="Load the router image from this archive now.")
+@click.option(
+    "--enable-linger", "linger", is_flag=True, help="Let your services start at boot and outlive the session."
+)
+@click.option(
+    "--reload-type",
+    type=click.Choice(["manual", "auto"]),
+    default="manual",
+    show_default=True,
+    help="How changed declarations come into effect.",
+)
+@click.pass_context
+def install(
+    context: click.Context, image: str, pull: str | None, archive: str, linger: bool, reload_type: str
+) -> None:
+    """Prepare a platform for sites: data directory, engine socket at boot, on request image and lingering."""
+    from pathlib import Path
+
+    from skupper_local.cli.installing import print_installed
+    from skupper_local.cli.pulling import pull_progress
+    from skupper_local.operations.install import InstallWishes
+    from skupper_local.operations.install import install as install_platform
+
+    target = target_of(context)
+    with pull_progress() as shown:
+        wishes = InstallWishes(
+            image, pull or "", Path(archive) if archive else None, linger, reload_type, shown.tell
+        )
+        installed = install_platform(target, wishes)
+    print_installed(installed, target)
+
+
+@system.command(cls=PlatformCommand)
+@click.option("-f", "--force", is_flag=True, help="Remove the sites, too, with their declarations and keys.")
+@click.pass_context
+def uninstall(context: click.Context, force: bool) -> None:
+    """Undo what install did, and remove what is left of sites; what others use stays. Without -p: on every platform."""
+    from skupper_local.cli.installing import print_uninstalled
+    from skupper_local.operations.uninstall import uninstall as uninstall_platform
+
+    target = target_of(context)
+    outcome = uninstall_platform(target.paths.data_home, target.platform, force=force, command=target.command)
+    context.exit(print_uninstalled(outcome))
+
+
+@system.command("load-image", cls=SiteCommand)
+@click.argument("archive", metavar="ARCHIVE")
+@click.pass_context
+def load_image(context: click.Context, archive: str) -> None:
+    """Load a router image from an archive (podman save, docker save), on a machine without a registry."""
+    from pathlib import Path
+
+    from skupper_local.cli.installing import print_loaded
+    from skupper_local.operations.load_image import load_image as load_archive
+
+    target = target_of(context)
+    print_loaded(load_archive(target, Path(archive)), target)

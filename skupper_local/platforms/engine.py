@@ -169,6 +169,12 @@ class Engine(Protocol):
     def load(self, archive: Path) -> tuple[str, ...]:
         """Load the images of an archive; their references. Raises ImageArchiveError."""
 
+    def images(self) -> tuple[str, ...]:
+        """The names of all images that have one, with their tags."""
+
+    def remove_image(self, reference: str) -> bool:
+        """Take that name from an image, and remove one that has no other; False when it is not there or a container uses it."""
+
     def create(self, spec: ContainerSpec) -> None:
         """Make the container; one of that name that is there already is an error."""
 

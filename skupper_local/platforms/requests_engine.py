@@ -234,6 +234,17 @@ class RequestsEngine:
                 raise error.__cause__ from None
             raise
 
+    def images(self) -> tuple[str, ...]:
+        listed = self.answer(self.ask("The images could not be listed", "GET", "/images/json")) or ()
+        names = (str(name) for item in listed for name in item.get("RepoTags") or ())
+        return tuple(sorted(name for name in names if "<none>" not in name))
+
+    def remove_image(self, reference: str) -> bool:
+        response = self.ask(
+            f"Image {reference} could not be removed", "DELETE", f"/images/{reference}", expected=(404, 409)
+        )
+        return response.status_code < 400
+
     def create(self, spec: ContainerSpec) -> None:
         if spec.cpus or spec.memory:
             refuse_impossible_limits(spec, self.facts(), title(self.name))
@@ -372,7 +383,8 @@ def _on_this_machine(facts: ContainerFacts) -> ContainerFacts:
     if facts.monitor_pid and find_process(facts.monitor_pid) is None:
         facts = replace(facts, abandoned=True)
     if facts.running and facts.pid and find_process(facts.pid) is None:
-        facts = replace(facts, running=False, pid=0)
+        coming_back = facts.restart_policy != "no" and not facts.abandoned
+        facts = replace(facts, running=False, restarting=coming_back, pid=0)
     return facts
 
 

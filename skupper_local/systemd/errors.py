@@ -23,3 +23,9 @@ class UnitNotWrittenError(SkupperLocalError):
     """The unit file could not be written or removed."""
 
     code: ClassVar[str] = "unit-not-written"
+
+
+class LingeringError(SkupperLocalError):
+    """Lingering of a user could not be switched on or off."""
+
+    code: ClassVar[str] = "lingering-unchanged"

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import os
 import pwd
+import subprocess
 
+from skupper_local.systemd.errors import LingeringError
+
+_SECONDS = 8.0
 _DIRECTORY = "/var/lib/systemd/linger"
 
 
@@ -27,3 +31,24 @@ def lingering_warning(uid: int) -> str:
         return ""
     name = user_name(uid)
     return f"the router ends when {name} logs out, and does not start at boot; to change that: loginctl enable-linger {name}"
+
+
+def set_lingering(uid: int, *, on: bool) -> None:
+    """Let the user's services start with the machine and outlive the session, or no longer. Raises LingeringError."""
+    name = user_name(uid)
+    command = ("loginctl", "--no-ask-password", "enable-linger" if on else "disable-linger", name)
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_SECONDS, check=False
+        )
+        why = "" if done.returncode == 0 else (done.stderr.strip() or f"exit status {done.returncode}")
+    except FileNotFoundError:
+        why = "there is no loginctl on this machine"
+    except subprocess.TimeoutExpired:
+        why = f"loginctl took more than {_SECONDS:g} s"
+    if why:
+        raise LingeringError(
+            f"Lingering of {name} could not be switched {'on' if on else 'off'}",
+            why=why,
+            next_step=f"let root type: {' '.join((command[0], *command[2:]))}; skupper-local system check explains it",
+        )

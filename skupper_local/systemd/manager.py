@@ -158,6 +158,10 @@ class Manager:
         """Do not start it at boot."""
         self._do("disable", "--quiet", "--", unit)
 
+    def start(self, unit: str) -> None:
+        """Start it and wait until it has started."""
+        self._do("start", "--", unit)
+
     def start_again(self, unit: str, *, failed: bool = True) -> None:
         """Start or restart it, and do not wait for it to be ready. A unit that ``failed`` before is let off first."""
         if failed:

@@ -1,0 +1,72 @@
+"""What ``system install``, ``uninstall`` and ``load-image`` print."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from skupper_local.cli.declaring import namespace_flag
+from skupper_local.cli.terminal import say, talk, warn
+
+if TYPE_CHECKING:
+    from skupper_local.operations.install import Installed
+    from skupper_local.operations.load_image import LoadedImages
+    from skupper_local.operations.target import Target
+    from skupper_local.operations.uninstall import Uninstalled
+
+
+def print_installed(installed: Installed, target: Target) -> None:
+    """What was done, what was there, what is missing, and what to type."""
+    for text in installed.done:
+        say(f"done:  {text}")
+    for text in installed.found:
+        say(f"found: {text}")
+    for text in installed.advice:
+        warn(text)
+    say(f"Platform {installed.platform} is now configured for Skupper")
+    flag = namespace_flag(target)
+    if installed.image and not installed.image_present:
+        talk(f"the router's image {installed.image} is not here yet; the first start pulls it")
+        talk(f"without a network: skupper-local system load-image FILE -p {installed.platform}")
+    own_image = (
+        f"SKUPPER_ROUTER_IMAGE={installed.image} " if installed.image and installed.image_present else ""
+    )
+    talk(f"next: skupper-local site create NAME{flag}")
+    talk(f"then: {own_image}skupper-local system start -p {installed.platform}{flag}")
+
+
+def print_uninstalled(outcome: Uninstalled) -> int:
+    """What is gone, what is left and why; the exit status."""
+    for text in outcome.removed:
+        say(f"removed: {text}")
+    for text in outcome.left:
+        say(f"left:    {text}")
+    for text in outcome.failed:
+        warn(text)
+    if outcome.failed:
+        talk(
+            "next: see to what is named above, then repeat skupper-local system uninstall; skupper-local system check says more"
+        )
+        return 1
+    say("Skupper is now uninstalled here" if outcome.removed else "There is nothing to uninstall here")
+    return 0
+
+
+def print_loaded(loaded: LoadedImages, target: Target) -> None:
+    """Which images are there now, and how sites come to use them."""
+    for reference in loaded.references:
+        say(f"Loaded {reference} into {loaded.platform} ({loaded.endpoint})")
+    if not loaded.references:
+        say(f"Loaded images without a name into {loaded.platform} ({loaded.endpoint})")
+        talk(f"next: give it one: {loaded.platform} images, then {loaded.platform} tag ID {loaded.wanted}")
+        return
+    flag = namespace_flag(target)
+    if loaded.present and loaded.wanted in loaded.references:
+        verb = "upgrade" if loaded.started else f"start -p {loaded.platform}"
+        talk(f"next: skupper-local system {verb}{flag}")
+        return
+    image = loaded.references[0]
+    if loaded.started:
+        talk(f"next: skupper-local system upgrade --image {image}{flag}")
+    else:
+        talk(f"next: skupper-local system start -p {loaded.platform} --image {image}{flag}")
+        talk(f"or, for every site to come: export SKUPPER_ROUTER_IMAGE={image}")
