@@ -13,7 +13,7 @@ from skupper_local.cli.documents import print_documents
 from skupper_local.cli.terminal import say, talk, warn
 
 if TYPE_CHECKING:
-    from skupper_local.operations.apply import Applied
+    from skupper_local.operations.apply import Applied, TakenBack
     from skupper_local.operations.lifecycle import Outcome
     from skupper_local.operations.status import SystemView
     from skupper_local.operations.target import Target
@@ -30,6 +30,18 @@ def print_applied(applied: Applied, target: Target) -> None:
     say(f"Custom resources are applied: {', '.join(f'{count} {what}' for what, count in counts.items())}")
     if counts["added"] or counts["changed"]:
         talk(f"next: {reload_step(target) if applied.started else start_step(target)}")
+
+
+def print_taken_back(taken: TakenBack, target: Target) -> None:
+    """One line an item, and what to type next."""
+    for text in taken.warnings:
+        warn(text)
+    for resource in taken.removed:
+        say(f"{resource.title} deleted")
+    for resource in taken.absent:
+        say(f"{resource.title} is not declared")
+    if taken.removed and taken.started:
+        talk(f"next: {reload_step(target)} (the router still runs with it)")
 
 
 def print_started(outcome: Outcome, target: Target) -> None:

@@ -1,8 +1,9 @@
 """Declarations and credentials as they lie on disk: names and contents, read in a stable order and within bounds.
 
-What the texts mean is not decided here. Files named ``*.yaml`` and ``*.yml`` are read, below any number of directories, as
-the reference does (reference-engine 2.1). A symbolic link to a file is followed; one to a directory is not, because it could
-lead round in a circle. What is passed over is returned with the reason: a declaration must not be ignored in silence.
+What the texts mean is not decided here. Files named ``*.yaml``, ``*.yml`` and ``*.json`` are read, below any number of
+directories; the reference passes the last ones over (reference-engine 2.1). A symbolic link to a file is followed; one to a
+directory is not, because it could lead round in a circle. What is passed over is returned with the reason: a declaration must
+not be ignored in silence.
 """
 
 from __future__ import annotations
@@ -114,7 +115,7 @@ def _candidates(directory: Path, depth: int) -> Iterator[tuple[Path, str]]:
     """Each path that is or looks like a declaration, with the reason not to read it (or none)."""
     for entry in _entries(directory):
         path = directory / entry.name
-        named_so = entry.name.endswith((".yaml", ".yml"))
+        named_so = entry.name.endswith((".yaml", ".yml", ".json"))
         if entry.is_dir(follow_symlinks=False):
             if depth == 0:
                 raise ResourceLimitError(
@@ -130,8 +131,6 @@ def _candidates(directory: Path, depth: int) -> Iterator[tuple[Path, str]]:
                 yield path, "a link to nothing"
         elif named_so:
             yield path, ""
-        elif entry.name.endswith(".json"):
-            yield path, "only *.yaml and *.yml are read; rename it (JSON is valid inside)"
 
 
 def _entries(directory: Path) -> list[os.DirEntry[str]]:

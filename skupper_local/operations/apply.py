@@ -1,14 +1,19 @@
-"""Declare whatever a YAML or JSON file holds: ``system apply``. All of it or nothing."""
+"""Declare whatever files hold: ``system apply``; take back whatever they name: ``system delete``. All of it or nothing.
+
+A source is a file, standard input (``-``) or a directory, whose files are read below any number of directories.
+"""
 
 from __future__ import annotations
 
 import sys
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from skupper_local.namespace.lock import lock_namespace
-from skupper_local.operations.declarations import Written, declare
+from skupper_local.namespace.resource_files import read_resource_files
+from skupper_local.operations.declarations import Written, declare, read_declarations, remove_declarations
 from skupper_local.operations.errors import SourceUnreadableError
 from skupper_local.operations.target import Target, platform_of
 from skupper_local.resources import (
@@ -25,6 +30,14 @@ _ENDINGS = (".yaml", ".yml", ".json")
 
 
 @dataclass(frozen=True)
+class Source:
+    """A text of declarations and where it came from: a path, or ``-``."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Applied:
     """What became of each resource, and what will have no effect; ``started`` means that a reload is the next step."""
 
@@ -33,20 +46,37 @@ class Applied:
     started: bool
 
 
-def read_source(filename: str) -> str:
-    """The text of a file, or of standard input for ``-``. Raises SourceUnreadableError."""
+@dataclass(frozen=True)
+class TakenBack:
+    """What was taken back, and what was named and is not declared."""
+
+    removed: tuple[Resource, ...]
+    absent: tuple[Resource, ...]
+    warnings: tuple[str, ...]
+    started: bool
+
+
+def read_sources(filename: str) -> tuple[Source, ...]:
+    """The texts of a file, of standard input (``-``) or of a directory. Raises SourceUnreadableError and ResourceFileError."""
     if filename != "-" and Path(filename).is_dir():
-        raise SourceUnreadableError(
-            f"{filename} cannot be applied",
-            why="it is a directory",
-            next_step="apply its files one by one, or all of them on standard input: -f -",
-        )
+        found = read_resource_files(Path(filename))
+        if not found.files:
+            raise SourceUnreadableError(
+                f"{filename} cannot be used",
+                why=f"no file below it ends in {', '.join(_ENDINGS)}",
+                next_step="name the directory that holds the declarations",
+            )
+        return tuple(Source(str(file.path), file.text) for file in found.files)
     if filename != "-" and not filename.endswith(_ENDINGS):
         raise SourceUnreadableError(
-            f"{filename} cannot be applied",
+            f"{filename} cannot be used",
             why=f"its name ends in none of {', '.join(_ENDINGS)}",
             next_step="rename it, or pass its content on standard input: -f -",
         )
+    return (Source(filename, _read(filename)),)
+
+
+def _read(filename: str) -> str:
     try:
         if filename == "-":
             content = sys.stdin.buffer.read(MAX_BYTES + 1)
@@ -55,7 +85,7 @@ def read_source(filename: str) -> str:
                 content = file.read(MAX_BYTES + 1)
         if len(content) > MAX_BYTES:
             raise SourceUnreadableError(
-                f"{filename} cannot be applied",
+                f"{filename} cannot be used",
                 why=f"it is larger than {MAX_BYTES >> 20} MiB",
                 next_step="split it",
             )
@@ -64,28 +94,28 @@ def read_source(filename: str) -> str:
         raise SourceUnreadableError(
             f"{filename} cannot be read",
             why=error.strerror or str(error),
-            next_step="give the path of a file, or -",
+            next_step="give the path of a file or a directory, or -",
         ) from error
     except UnicodeDecodeError as error:
         raise SourceUnreadableError(
-            f"{filename} cannot be applied",
+            f"{filename} cannot be used",
             why=f"it is not UTF-8 text (byte {error.start})",
             next_step="save it as UTF-8",
         ) from error
 
 
 def apply_text(target: Target, text: str, source: str) -> Applied:
-    """Declare every resource in ``text``; its namespace becomes the target's.
+    """Declare every resource in ``text``: see :func:`apply_sources`."""
+    return apply_sources(target, (Source(source, text),))
 
-    Raises InvalidResourcesError with every problem, and SiteExistsError; then nothing has changed.
+
+def apply_sources(target: Target, sources: Iterable[Source]) -> Applied:
+    """Declare every resource in the sources; its namespace becomes the target's.
+
+    Raises InvalidResourcesError with every problem of all sources, and SiteExistsError; then nothing has changed.
     """
     platform_of(target)
-    decoded = decode_documents(text, source)
-    resources = decoded.require()
-    if not resources:
-        raise InvalidResourcesError((Problem(source, 0, "", "", "", "it holds no resource"),))
-    _require_once(resources, source)
-    warnings = [str(warning) for warning in decoded.warnings]
+    resources, warnings = _decoded(sources)
     warnings.extend(
         f"{resource.title}: kept, and not acted on by this version"
         for resource in resources
@@ -96,20 +126,60 @@ def apply_text(target: Target, text: str, source: str) -> Applied:
     return Applied(written, tuple(warnings), target.paths.router_config.exists())
 
 
-def _require_once(resources: tuple[Resource, ...], source: str) -> None:
-    counted = Counter((kind_of(resource), resource.name) for resource in resources)
-    problems = [
-        Problem(
-            source,
-            resource.origin.line if resource.origin else 0,
-            resource.title,
-            "",
-            "",
-            "stands in it twice",
-        )
-        for (kind, name), count in counted.items()
-        if count > 1
-        for resource in [next(item for item in resources if (kind_of(item), item.name) == (kind, name))]
-    ]
+def delete_sources(target: Target, sources: Iterable[Source]) -> TakenBack:
+    """Take back every resource that the sources name by kind and name, whatever else they say of it.
+
+    What is not declared is passed over and reported, so that the same files can be deleted twice. Raises
+    InvalidResourcesError and DeclaredElsewhereError; then nothing has changed.
+    """
+    platform_of(target)
+    resources, warnings = _decoded(sources)
+    with lock_namespace(target.paths, command=target.command) as held:
+        declarations = read_declarations(held.paths.input_resources)
+        found = [(item, declarations.find(kind_of(item), item.name)) for item in resources]
+        remove_declarations(held, [present for _, present in found if present])
+    return TakenBack(
+        removed=tuple(present.resource for _, present in found if present),
+        absent=tuple(item for item, present in found if not present),
+        warnings=tuple(warnings),
+        started=target.paths.router_config.exists(),
+    )
+
+
+def _decoded(sources: Iterable[Source]) -> tuple[tuple[Resource, ...], list[str]]:
+    """All resources, and what should be read about them; raises InvalidResourcesError with the problems of all sources."""
+    resources: list[Resource] = []
+    problems: list[Problem] = []
+    warnings: list[str] = []
+    names: list[str] = []
+    for source in sources:
+        decoded = decode_documents(source.text, source.name)
+        resources.extend(decoded.resources)
+        problems.extend(decoded.problems)
+        warnings.extend(str(warning) for warning in decoded.warnings)
+        names.append(source.name)
+    problems.extend(_repeated(resources))
     if problems:
         raise InvalidResourcesError(problems)
+    if not resources:
+        raise InvalidResourcesError(
+            tuple(Problem(name, 0, "", "", "", "it holds no resource") for name in names)
+        )
+    return tuple(resources), warnings
+
+
+def _repeated(resources: Iterable[Resource]) -> list[Problem]:
+    """A problem for each resource that stands twice in the sources, at its second place."""
+    counted = Counter((kind_of(resource), resource.name) for resource in resources)
+    seen: set[tuple[str, str]] = set()
+    problems = []
+    for resource in resources:
+        title = (kind_of(resource), resource.name)
+        if counted[title] > 1 and title in seen:
+            source = resource.origin.source if resource.origin else ""
+            line = resource.origin.line if resource.origin else 0
+            problems.append(
+                Problem(source, line, resource.title, "", "", "is declared twice in what was given")
+            )
+        seen.add(title)
+    return problems

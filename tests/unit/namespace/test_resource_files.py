@@ -43,7 +43,6 @@ def test_what_looks_like_a_declaration_and_is_not_read_is_named(tmp_path: Path) 
     (directory / "dangling.yaml").symlink_to("/nowhere")
     (directory / "linked").symlink_to(tmp_path / "elsewhere")
     (directory / "circle").symlink_to(directory)
-    (directory / "site.json").write_text("{}")
     found = read_resource_files(directory)
     assert found.files == ()
     assert [item.path.name for item in found.passed_over] == [
@@ -51,7 +50,6 @@ def test_what_looks_like_a_declaration_and_is_not_read_is_named(tmp_path: Path) 
         "dangling.yaml",
         "linked",
         "pipe.yaml",
-        "site.json",
         "socket.yaml",
     ]
     assert all(item.reason for item in found.passed_over)
