@@ -63,8 +63,8 @@ DIFFERENCES: tuple[Difference, ...] = (
     Difference(
         "router-logging",
         Scope.CONFIGURATION,
-        "the Site's setting router-logging (or routerLogging) makes the log entities, as the reference does on Kubernetes; levels "
-        "that routers no longer have become the nearest one",
+        "the Site's setting router-logging (or routerLogging) makes the log entities, as the reference does on "
+        "Kubernetes; levels that routers no longer have become the nearest one",
         "the reference ignores it on local systems and always writes ROUTER_CORE error+",
     ),
     Difference(
@@ -76,8 +76,8 @@ DIFFERENCES: tuple[Difference, ...] = (
     Difference(
         "proxies",
         Scope.CONFIGURATION,
-        "a link with the setting proxy-configuration goes through the proxy that the Secret of that name describes; the router reads "
-        "the password from runtime/certs/<Secret>-proxy/password",
+        "a link with the setting proxy-configuration goes through the proxy that the Secret of that name describes; the "
+        "router reads the password from runtime/certs/<Secret>-proxy/password",
         "the reference renders a profile without host and port, which leads nowhere",
     ),
     Difference(
@@ -127,22 +127,23 @@ DIFFERENCES: tuple[Difference, ...] = (
     Difference(
         "declared-certificates",
         Scope.CREDENTIALS,
-        "a Certificate of the same name as credentials that the site needs gives them its subject, its hosts and, for listeners and "
-        "connectors, its CA; one that cannot serve the purpose is refused, as is one of no purpose, of two, or without a CA",
+        "a Certificate of the same name as credentials that the site needs gives them its subject, its hosts and, for "
+        "listeners and connectors, its CA; one that cannot serve the purpose is refused, as is one of no purpose, of two, "
+        "or without a CA",
         "the reference replaces it in silence, skips the purposeless and signs the one without a CA with its own key",
     ),
     Difference(
         "supplied-credentials",
         Scope.CREDENTIALS,
-        "a supplied set that is incomplete, does not belong together, has expired or lacks the root of its CA is an error, and one "
-        "that nothing names a warning; a connector that shows no certificate needs ca.crt alone",
+        "a supplied set that is incomplete, does not belong together, has expired or lacks the root of its CA is an "
+        "error, and one that nothing names a warning; a connector that shows no certificate needs ca.crt alone",
         "the reference passes over incomplete sets in silence and takes everything else",
     ),
     Difference(
         "supplied-server-certificate",
         Scope.CREDENTIALS,
-        "a supplied server certificate decides under which hosts an access is offered, and its ca.crt grows by the CAs of links that "
-        "were generated for it",
+        "a supplied server certificate decides under which hosts an access is offered, and its ca.crt grows by the CAs of "
+        "links that were generated for it",
         "a link must verify on both sides",
     ),
     Difference(
@@ -166,10 +167,11 @@ DIFFERENCES: tuple[Difference, ...] = (
     Difference(
         "stricter-declarations",
         Scope.RULES,
-        "refused: ports above 65535, a type other than tcp, an unknown observer, names above 200 characters, a resource declared "
-        "twice, an edge site that accepts links, sockets on one port whose addresses overlap, a link without an endpoint for this "
-        "site or through a proxy that no Secret describes, a routing key twice in one listener, client certificates required "
-        "without TLS, credentials with a name that the site itself uses, and what the chosen router cannot do",
+        "refused: ports above 65535, a type other than tcp, an unknown observer, names above 200 characters, a resource "
+        "declared twice, an edge site that accepts links, sockets on one port whose addresses overlap, a link without an "
+        "endpoint for this site or through a proxy that no Secret describes, a routing key twice in one listener, client "
+        "certificates required without TLS, credentials with a name that the site itself uses, and what the chosen router "
+        "cannot do",
         "none of them can work",
     ),
     Difference(
