@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.rig.installed import REPOSITORY, debian_tree, install_program, python_version
+from tests.rig.images import build_our_image, official_image
+from tests.rig.installed import debian_tree, install_program, python_version
 from tests.rig.machine import Machine
 from tests.rig.requirements import why_no_system_tests
-
-OUR_IMAGE = "localhost/skupper-local-router:test"
 
 
 @pytest.fixture
@@ -58,24 +54,16 @@ def trixie_system(real_system: None, tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.fixture(scope="session")
 def router_archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Our own router image, ``OUR_IMAGE``, built from this checkout; readable by every user."""
+    """Our own router image, ``images.OUR_IMAGE``, built from this checkout; readable by every user."""
     directory = tmp_path_factory.mktemp("image")
     directory.chmod(0o755)
-    archive = directory / "router.tar"
-    name, _, tag = OUR_IMAGE.rpartition(":")
-    script = REPOSITORY / "packaging/container/build_image.py"
-    subprocess.run(
-        [sys.executable, str(script), "-o", str(archive), "--name", name, "--tag", tag],
-        check=True,
-        timeout=120,
-    )
-    return archive
+    return build_our_image(directory / "router.tar")
 
 
 @pytest.fixture(scope="session")
 def official_archive() -> Path:
     """The official router image as a docker-archive, where SKROUTERD_ARCHIVE names one."""
-    named = os.environ.get("SKROUTERD_ARCHIVE")
-    if not named:
+    archive = official_image()
+    if archive is None:
         pytest.skip("SKROUTERD_ARCHIVE=/path names no archive of the official router image")
-    return Path(named)
+    return archive
