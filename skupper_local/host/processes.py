@@ -14,6 +14,10 @@ from typing import NamedTuple
 _POLL_SECONDS = 0.02
 
 
+HANG_UP = signal.SIGHUP
+"""By which a router is told that its files changed."""
+
+
 class Process(NamedTuple):
     """One process of this machine: its number, its start in ticks since boot, and the identity of that boot."""
 

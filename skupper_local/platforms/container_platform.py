@@ -17,8 +17,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from skupper_local.host.processes import HANG_UP, wait_gone
 from skupper_local.host.processes import find as find_process
-from skupper_local.host.processes import wait_gone
+from skupper_local.host.processes import send as send_signal
 from skupper_local.platforms.container import (
     APPLICATION,
     CONFIGURATION_TARGET,
@@ -195,7 +196,15 @@ class ContainerPlatform:
 
     def refresh(self, home: Path) -> bool:
         found = self._own(home)
-        return found is not None and found.running and self.engine.signal(found.name, "HUP")
+        if found is None or not found.running:
+            return False
+        router = find_process(found.pid)
+        # Podman 4 and Docker before 23 take any signal that they pass on for a stop, and may not start the container again when
+        # it ends; so they are asked only if the process is not ours to signal
+        try:
+            return router is not None and send_signal(router, HANG_UP)
+        except PermissionError:
+            return self.engine.signal(found.name, "HUP")
 
     def log_place(self, home: Path) -> str:
         found = self._own(home)

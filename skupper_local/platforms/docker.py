@@ -139,7 +139,7 @@ class DockerEngine(RequestsEngine):
                 for mount in spec.mounts
                 if ":" in mount.source
             ],
-            "Tmpfs": dict.fromkeys(spec.tmpfs, "rw,nosuid,nodev"),
+            "Tmpfs": dict.fromkeys(spec.tmpfs, "rw,nosuid,nodev,mode=1777"),
             "NetworkMode": spec.network,
             "ExtraHosts": [f"{name}:{address}" for name, address in spec.extra_hosts.items()],
             "RestartPolicy": {"Name": spec.restart},

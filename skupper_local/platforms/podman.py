@@ -138,7 +138,7 @@ class PodmanEngine(RequestsEngine):
                     "type": "tmpfs",
                     "source": "tmpfs",
                     "destination": target,
-                    "options": ["rw", "nosuid", "nodev"],
+                    "options": ["rw", "nosuid", "nodev", "mode=1777"],
                 }
                 for target in spec.tmpfs
             ],

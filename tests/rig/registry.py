@@ -18,6 +18,7 @@ import sys
 import tarfile
 import threading
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -47,27 +48,32 @@ def digest(content: bytes) -> str:
     return "sha256:" + hashlib.sha256(content).hexdigest()
 
 
-def layer_tar(files: dict[str, bytes]) -> bytes:
-    """An uncompressed layer."""
+def layer_tar(files: Mapping[str, bytes]) -> bytes:
+    """An uncompressed layer; a name with a slash at its end is a directory in which everybody may make files."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
         for name, content in files.items():
             member = tarfile.TarInfo(name)
             member.size, member.mode = len(content), 0o755
+            if name.endswith("/"):
+                member.type, member.mode = tarfile.DIRTYPE, 0o1777
             tar.addfile(member, io.BytesIO(content))
     return buffer.getvalue()
 
 
-@cache
-def image(kind: str) -> Image:
-    filling = random.Random(7).randbytes(LARGE if kind == "large" else 200_000)
-    tar = layer_tar({"etc/kind": kind.encode(), "filling": filling})
+def build_image(
+    files: Mapping[str, bytes],
+    command: Sequence[str] = ("/bin/true",),
+    labels: Mapping[str, str] | None = None,
+) -> Image:
+    """An image of these files, with the command it runs by default."""
+    tar = layer_tar(files)
     layer = gzip.compress(tar, 1, mtime=0)
     configuration = json.dumps(
         {
             "architecture": "amd64",
             "os": "linux",
-            "config": {"Labels": {"kind": kind}, "Cmd": ["/bin/true"]},
+            "config": {"Labels": dict(labels or {}), "Cmd": list(command)},
             "rootfs": {"type": "layers", "diff_ids": [digest(tar)]},
             "history": [{"created": "2026-01-01T00:00:00Z", "created_by": "test"}],
         }
@@ -93,9 +99,16 @@ def image(kind: str) -> Image:
     return Image(manifest, configuration, layer)
 
 
-def write_archive(path: Path, reference: str, kind: str = "open") -> None:
+@cache
+def image(kind: str) -> Image:
+    """The image that a repository of this kind holds."""
+    filling = random.Random(7).randbytes(LARGE if kind == "large" else 200_000)
+    return build_image({"etc/kind": kind.encode(), "filling": filling}, labels={"kind": kind})
+
+
+def write_archive(path: Path, reference: str, item: Image | None = None) -> None:
     """A docker-archive with one image, as ``docker save`` writes it."""
-    item = image(kind)
+    item = item or image("open")
     names = {"configuration": f"{digest(item.configuration)[7:]}.json", "layer": "layer.tar"}
     listing = [{"Config": names["configuration"], "RepoTags": [reference], "Layers": [names["layer"]]}]
     path.write_bytes(
@@ -109,9 +122,9 @@ def write_archive(path: Path, reference: str, kind: str = "open") -> None:
     )
 
 
-def write_oci_archive(path: Path, reference: str, kind: str = "open") -> None:
+def write_oci_archive(path: Path, reference: str, item: Image | None = None) -> None:
     """An OCI archive with one image."""
-    item = image(kind)
+    item = item or image("open")
     index = {
         "schemaVersion": 2,
         "manifests": [
