@@ -7,9 +7,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -20,11 +20,17 @@ COMMAND = (sys.executable, "-m", "skupper_local.cli.main")
 
 @dataclass(frozen=True)
 class Machine:
-    """Runs ``skupper-local`` with a data directory of its own and the embedded router unless told otherwise."""
+    """Runs ``skupper-local`` with a data directory of its own and the embedded router unless told otherwise.
+
+    ``enter`` is the beginning of every command, for instance one that enters a network namespace; ``further`` are more
+    variables.
+    """
 
     directory: Path
     router: str = "embedded"
     platform: str = "linux"
+    enter: tuple[str, ...] = ()
+    further: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def data_home(self) -> Path:
@@ -43,12 +49,13 @@ class Machine:
             "SKUPPER_PLATFORM": self.platform,
             "SKUPPER_ROUTER": self.router,
             "NO_COLOR": "1",
+            **self.further,
         }
 
     def launch(self, *words: str, stdin: int = subprocess.DEVNULL) -> subprocess.Popen[str]:
         """Start a command line and do not wait."""
         return subprocess.Popen(
-            [*COMMAND, *words],
+            [*self.enter, *COMMAND, *words],
             stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -59,7 +66,7 @@ class Machine:
     def run(self, words: str, *, text: str = "") -> subprocess.CompletedProcess[str]:
         """Run a command line to its end."""
         return subprocess.run(
-            [*COMMAND, *words.split()],
+            [*self.enter, *COMMAND, *words.split()],
             input=text,
             capture_output=True,
             text=True,
