@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from skupper_local.cli.terminal import GREEN, RED, YELLOW, coloured, harmless, say
 
 if TYPE_CHECKING:
-    from skupper_local.checks.model import Result, State
+    from skupper_local.checks.model import Result, State, Subject
     from skupper_local.checks.run import Examination
     from skupper_local.operations.target import Target
 
@@ -18,14 +18,7 @@ _WIDTH = 80
 
 def check_system(target: Target, *, pre: bool, output: str) -> bool:
     """Examine and print; whether nothing failed."""
-    import os
-
-    from skupper_local.checks.model import Subject
-    from skupper_local.checks.run import examine
-    from skupper_local.operations.examination import facts_of
-
-    subject = Subject(target.paths, uid=os.getuid(), pre=pre, **facts_of(target, pre=pre))
-    found = examine(subject)
+    found, subject = _examined(target, pre=pre)
     if output:
         from skupper_local.cli.documents import print_documents
 
@@ -33,6 +26,23 @@ def check_system(target: Target, *, pre: bool, output: str) -> bool:
     else:
         _print(found)
     return found.passed
+
+
+def examination_document(target: Target) -> dict[str, Any]:
+    """What ``system check -o json`` prints, for whoever keeps it."""
+    found, subject = _examined(target, pre=False)
+    return _document(found, subject.platform, target.namespace)
+
+
+def _examined(target: Target, *, pre: bool) -> tuple[Examination, Subject]:
+    import os
+
+    from skupper_local.checks.model import Subject
+    from skupper_local.checks.run import examine
+    from skupper_local.operations.examination import facts_of
+
+    subject = Subject(target.paths, uid=os.getuid(), pre=pre, **facts_of(target, pre=pre))
+    return examine(subject), subject
 
 
 def _print(found: Examination) -> None:

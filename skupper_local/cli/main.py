@@ -22,6 +22,7 @@ _COMMANDS = {
     "certificate": ("skupper_local.cli.certificate:certificate", "See the certificates of the site."),
     "completion": ("skupper_local.cli.completion:completion", "Print a completion script for a shell."),
     "connector": ("skupper_local.cli.connector:connector", "Offer servers near this site to the network."),
+    "debug": ("skupper_local.cli.debug:debug", "Gather what helps to find a fault."),
     "demo": ("skupper_local.cli.demo:demo", "Two linked sites on this machine carry a real request."),
     "link": ("skupper_local.cli.link:link", "Join this site to others."),
     "listener": ("skupper_local.cli.listener:listener", "Open ports here that lead to connectors elsewhere."),

@@ -42,6 +42,12 @@ def observe_router(paths: NamespacePaths, seconds: float) -> tuple[ObservedRoute
     return observe(answers, remote_routers=remote), ""
 
 
+def ask_everything(paths: NamespacePaths) -> dict[str, list[dict[str, object]]]:
+    """Every entity that the router knows of the types that status rests on, by type. Raises ManagementError."""
+    with _connect(paths, STATUS_SECONDS) as router:
+        return router.query_all(OBSERVED_TYPES)
+
+
 def _connect(paths: NamespacePaths, seconds: float) -> RouterManagement:
     credentials = paths.runtime_certs / "skupper-local-client"
     return RouterManagement.connect(_HOST, _local_port(paths), credentials=credentials, seconds=seconds)
