@@ -16,6 +16,9 @@ NAME_LIMIT = 200
 _NAME = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?")
 _OBJECT_NAME = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*")
 _HOST = re.compile(r"[a-z0-9]+(?:[-.][a-z0-9]+)*")
+_DNS_NAME = re.compile(
+    r"[a-zA-Z0-9_](?:[-a-zA-Z0-9_]*[a-zA-Z0-9_])?(?:\.[a-zA-Z0-9_](?:[-a-zA-Z0-9_]*[a-zA-Z0-9_])?)*"
+)
 _DATA_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
 _KIND = re.compile(r"[A-Z][A-Za-z0-9]{0,62}")
 _DURATION = re.compile(r"0|\+?(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+")
@@ -78,8 +81,10 @@ def routing_key_rule(key: str) -> str:
 
 
 def alternative_name_rule(name: str) -> str:
-    """A name in a server certificate: a host as in :func:`host_rule`, in which the first label may be ``*``."""
-    return host_rule(name.removeprefix("*."))
+    """A name in a server certificate: an address, or a host name in any case in which the first label may be ``*``."""
+    if is_ip(name) or (len(name) <= 253 and _DNS_NAME.fullmatch(name.removeprefix("*."))):
+        return ""
+    return "must be an IP address or a host name"
 
 
 def protocol_rule(protocol: str) -> str:
@@ -157,3 +162,10 @@ def code_rule(code: str) -> str:
     return (
         "" if len(code) <= 1024 and code.isprintable() else "must be printable and of at most 1024 characters"
     )
+
+
+def subject_rule(subject: str) -> str:
+    """The common name in a certificate."""
+    if len(subject) <= 253 and subject.isprintable():
+        return ""
+    return "must be printable and of at most 253 characters"

@@ -43,6 +43,7 @@ from skupper_local.resources.rules import (
     port_rule,
     protocol_rule,
     routing_key_rule,
+    subject_rule,
 )
 from skupper_local.resources.settings import SETTINGS
 
@@ -162,7 +163,7 @@ SPEC_FIELDS: dict[type[Resource], tuple[FieldSpec, ...]] = {
         _settings(),
     ),
     Certificate: (
-        FieldSpec("subject", "subject", required=True),
+        FieldSpec("subject", "subject", required=True, rule=subject_rule),
         FieldSpec("ca", "ca", rule=object_name_rule),
         FieldSpec("hosts", "hosts", Form.TEXT_LIST, rule=alternative_name_rule),
         FieldSpec("client", "client", Form.FLAG),

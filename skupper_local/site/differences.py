@@ -181,6 +181,12 @@ DIFFERENCES: tuple[Difference, ...] = (
         "the reference drops AttachedConnector and its binding, and keeps the others without a word",
     ),
     Difference(
+        "strategies-can-change",
+        Scope.RULES,
+        "a MultiKeyListener may change from priority to weighted and back",
+        "the reference refuses it; its listener has to be removed and declared again",
+    ),
+    Difference(
         "lists-expanded",
         Scope.RULES,
         "kind: List is read as the resources in it, and anchors and aliases of YAML are refused",

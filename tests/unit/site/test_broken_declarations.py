@@ -196,6 +196,7 @@ BREAKING: dict[Callable[[Any], str], tuple[Any, ...]] = {
     value_rules.authority_rule: ("x", "-----BEGIN PRIVATE KEY-----"),
     value_rules.code_rule: ("a\u0007b", "x" * 1025),
     value_rules.alternative_name_rule: (),
+    value_rules.subject_rule: ("a\tb", "x" * 254),
 }
 """Values that break each rule."""
 
@@ -226,7 +227,7 @@ def broken_values(known: FieldSpec) -> Iterator[tuple[Any, str]]:
     if known.rule is not None and known.form is not Form.TEXT_LIST:
         yield from ((value, "") for value in BREAKING[known.rule])
     if known.rule is not None and known.form is Form.TEXT_LIST:
-        yield from ((["a", value], "[1]") for value in ("A", "a b", "*.*.a", ""))
+        yield from ((["a", value], "[1]") for value in ("a/b", "a b", "*.*.a", "", "a..b", "-a"))
 
 
 FIELDS = list(broken_fields())
