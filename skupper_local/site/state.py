@@ -113,12 +113,15 @@ class Assembled:
         return self.state
 
 
-def assemble(resources: Iterable[Resource], *, namespace: str) -> Assembled:
+def assemble(resources: Iterable[Resource], *, namespace: str, broken: Iterable[Problem] = ()) -> Assembled:
     """Check the rules between resources and put them together.
 
-    A resource without a namespace counts as declared in ``namespace``; every other namespace is a problem.
+    A resource without a namespace counts as declared in ``namespace``; every other namespace is a problem. ``broken`` are the
+    problems of documents that could not be read: they are told together with those found here, and nothing is called missing
+    that may stand in one of them.
     """
-    assembly = _Assembly(namespace)
+    assembly = _Assembly(namespace, problems=list(broken))
+    assembly.incomplete = bool(assembly.problems)
     assembly.sort_out(resources)
     assembly.check_site()
     assembly.check_accesses()
@@ -151,9 +154,15 @@ class _Assembly:
     by_title: dict[tuple[str, str], Resource] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
+    incomplete: bool = False
 
     def wrong(self, resource: Resource, path: str, value: object, rule: str) -> None:
         self.problems.append(problem_at(resource, path, value, rule))
+
+    def missing(self, resource: Resource, path: str, value: object, rule: str) -> None:
+        """A problem, unless what is missing may stand in a document that could not be read."""
+        if not self.incomplete:
+            self.wrong(resource, path, value, rule)
 
     def warn(self, resource: Resource, path: str, value: object, rule: str) -> None:
         self.warnings.append(problem_at(resource, path, value, rule))
@@ -182,7 +191,7 @@ class _Assembly:
 
     def check_site(self) -> None:
         sites = [resource for resource in self.by_title.values() if isinstance(resource, Site)]
-        if not sites:
+        if not sites and not self.incomplete:
             self.problems.append(Problem(self.namespace, 0, "", "", "", "no Site is declared"))
         for site in sites[1:]:
             self.wrong(site, "", None, f"is a second site: {place_of(sites[0])} declares {sites[0].title}")
@@ -216,7 +225,7 @@ class _Assembly:
         for link in self.kind(Link).values():
             secret = secrets.get(link.tls_credentials)
             if secret is None:
-                self.wrong(
+                self.missing(
                     link, "spec.tlsCredentials", link.tls_credentials, "no Secret of that name is declared"
                 )
             else:
@@ -224,7 +233,7 @@ class _Assembly:
                 if missing:
                     rule = f"must hold {', '.join(missing)}, which {link.title} needs"
                     self.wrong(secret, "data", None, rule)
-            if link.endpoint_for(role) is None:
+            if link.endpoint_for(role) is None and self.kind(Site):
                 rule = f"must hold an endpoint named {role}, in which role this site dials"
                 self.wrong(link, "spec.endpoints", None, rule)
 
@@ -239,7 +248,7 @@ class _Assembly:
             secret = secrets.get(name)
             if secret is None:
                 rule = "no Secret of that name is declared; it holds host and port of the proxy"
-                self.wrong(link, f"spec.settings.{PROXY}", name, rule)
+                self.missing(link, f"spec.settings.{PROXY}", name, rule)
                 continue
             checked.add(name)
             host, port, user, password = (
@@ -333,7 +342,8 @@ class _Assembly:
     def result(self) -> Assembled:
         problems, warnings = tuple(self.problems), tuple(self.warnings)
         if problems:
-            return Assembled(None, problems, warnings)
+            in_order = sorted(problems, key=lambda problem: (problem.source, problem.line))
+            return Assembled(None, tuple(in_order), warnings)
         others = (resource for resource in self.by_title.values() if kept_because(resource))
         state = SiteState(
             namespace=self.namespace,

@@ -250,6 +250,19 @@ def test_every_broken_rule_is_reported_at_once() -> None:
         assembled(text).require()
 
 
+def test_what_could_not_be_read_and_what_does_not_fit_are_told_together() -> None:
+    broken = decode_documents(site(edge="yes") + SECRET.replace("Y2E=", "'%'"), "b.yaml")
+    good = decode_documents(LINK + listener("a") + listener("b"), "a.yaml")
+    resources = (*good.resources, *broken.resources)
+    found = assemble(resources, namespace="west", broken=broken.problems)
+    assert found.state is None
+    assert [(problem.source, problem.field) for problem in found.problems] == [
+        ("a.yaml", "spec.port"),
+        ("b.yaml", "spec.edge"),
+        ("b.yaml", "data.ca.crt"),
+    ]
+
+
 def test_resources_made_by_a_program_need_no_origin() -> None:
     resources: list[Resource] = [
         Site(metadata=Metadata(name="a")),
