@@ -24,12 +24,15 @@ _COMMANDS = {
     "connector": ("skupper_local.cli.connector:connector", "Offer servers near this site to the network."),
     "debug": ("skupper_local.cli.debug:debug", "Gather what helps to find a fault."),
     "demo": ("skupper_local.cli.demo:demo", "Two linked sites on this machine carry a real request."),
+    "expose": ("skupper_local.cli.expose:expose", "Offer a server near this site to the network."),
     "link": ("skupper_local.cli.link:link", "Join this site to others."),
     "listener": ("skupper_local.cli.listener:listener", "Open ports here that lead to connectors elsewhere."),
     "namespace": ("skupper_local.cli.namespace:namespace", "See the namespaces of this machine."),
+    "reach": ("skupper_local.cli.expose:reach", "Open a port here that leads to a service."),
     "service": ("skupper_local.cli.service:service", "See which services the network has."),
     "site": ("skupper_local.cli.site:site", "Declare this machine's place on the network."),
     "system": ("skupper_local.cli.system:system", "Run the site: start, stop, reload, see, remove."),
+    "up": ("skupper_local.cli.up:up", "Declare, start or reload, wait, and show what there is."),
     "version": ("skupper_local.cli.version:version", "Print the version."),
 }
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from skupper_local.operations.target import Target
 
 
-def print_applied(applied: Applied, target: Target) -> None:
-    """One line an item, and the sum."""
+def print_applied(applied: Applied, target: Target, *, steps: bool = True) -> None:
+    """One line an item, and the sum; ``steps`` says what to type next."""
     for text in applied.warnings:
         warn(text)
     counts = {"added": 0, "changed": 0, "unchanged": 0}
@@ -28,7 +28,7 @@ def print_applied(applied: Applied, target: Target) -> None:
         say(f"{item.resource.title} {item.outcome.value}")
         counts[item.outcome.value] += 1
     say(f"Custom resources are applied: {', '.join(f'{count} {what}' for what, count in counts.items())}")
-    if counts["added"] or counts["changed"]:
+    if steps and (counts["added"] or counts["changed"]):
         talk(f"next: {reload_step(target) if applied.started else start_step(target)}")
 
 

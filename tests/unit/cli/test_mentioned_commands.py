@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).resolve().parents[3] / "skupper_local"
 _NOUNS = "|".join(
     (
         "site|token|link|listener|connector|service|certificate|system",
-        "debug|version|manifest|completion|namespace|network|demo",
+        "debug|version|manifest|completion|namespace|network|demo|up|expose|reach",
     )
 )
 _MENTION = re.compile(rf"skupper-local ((?:{_NOUNS})(?: [-a-z]+)?)")

@@ -1,0 +1,106 @@
+"""The two ends of a service in one command each: ``expose`` offers a server of this machine, ``reach`` opens a port to one.
+
+Each declares what is missing and brings it into effect if the site runs; the same command again changes nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from skupper_local.errors import InvalidRequestError
+from skupper_local.host import ports
+from skupper_local.namespace.records import DesiredState, read_desired_state
+from skupper_local.operations.create import Created, create_connector, create_listener
+from skupper_local.operations.declarations import read_declarations
+from skupper_local.operations.lifecycle import Outcome, reload
+from skupper_local.operations.planned_change import no_site
+from skupper_local.operations.status import view_site
+from skupper_local.operations.target import Target
+from skupper_local.resources import Listener
+from skupper_local.site.services import services
+
+LOOPBACK = "127.0.0.1"
+_FIRST_PORT = 8080
+_UNPRIVILEGED = 1024
+
+
+class ReachPortTakenError(InvalidRequestError):
+    """The service is reached at another port already."""
+
+    code: ClassVar[str] = "reached-elsewhere"
+
+
+@dataclass(frozen=True)
+class ServiceEnd:
+    """What was declared, at which port, and what became of the router (None: the site does not run, and was left so)."""
+
+    key: str
+    port: int
+    created: Created
+    outcome: Outcome | None
+
+
+def expose(
+    target: Target, port: int, *, name: str = "", key: str = "", host: str = "localhost"
+) -> ServiceEnd:
+    """Offer the server at ``host`` and ``port`` under a routing key; name and key stand for each other.
+
+    Raises NoSiteError, AlreadyDeclaredError and the errors of a reload.
+    """
+    _require_site(target)
+    name = name or key or f"port-{port}"
+    created = create_connector(target, name, port, host=host, routing_key=key or name)
+    return ServiceEnd(key or name, port, created, _take_effect(target))
+
+
+def reach(target: Target, key: str, port: int = 0, *, host: str = LOOPBACK) -> ServiceEnd:
+    """Open a port of this machine that leads to the servers of a routing key.
+
+    Without a port it is the one that is open already, else the server's own if it can be had, else the first free one from
+    8080. Raises NoSiteError, ReachPortTakenError, AlreadyDeclaredError and the errors of a reload.
+    """
+    _require_site(target)
+    present = _present(target, key)
+    if present and port not in (0, present.port):
+        raise ReachPortTakenError(
+            f"Routing key {key} is reached at port {present.port} already",
+            why=f"listener {present.name} is declared for it",
+            next_step=f"use that port, or delete it first: skupper-local listener delete {present.name} -n {target.namespace}",
+        )
+    port = port or (present.port if present else _choose_port(target, key, host))
+    name = present.name if present else key
+    created = create_listener(target, name, port, host=present.host if present else host, routing_key=key)
+    return ServiceEnd(key, port, created, _take_effect(target))
+
+
+def _require_site(target: Target) -> None:
+    if not read_declarations(target.paths.input_resources).of_kind("Site"):
+        raise no_site(target.paths)
+
+
+def _present(target: Target, key: str) -> Listener | None:
+    for item in read_declarations(target.paths.input_resources).of_kind("Listener"):
+        if isinstance(item.resource, Listener) and item.resource.routing_key == key:
+            return item.resource
+    return None
+
+
+def _choose_port(target: Target, key: str, host: str) -> int:
+    view = view_site(target)
+    taken = {item.port for item in view.of_kind("Listener") if isinstance(item, Listener)}
+    for service in services(view.resources, view.observed):
+        for end in service.connectors if service.key == key else ():
+            wanted = int(end.port) if end.port.isdecimal() else 0
+            own = not end.site  # a server of this machine may have the port itself, when it runs
+            if not own and wanted >= _UNPRIVILEGED and wanted not in taken and ports.is_free(wanted, host):
+                return wanted
+    return ports.next_free(_FIRST_PORT, host=host, taken=taken)
+
+
+def _take_effect(target: Target) -> Outcome | None:
+    """Reload a site that was started and not stopped."""
+    paths = target.paths
+    if not paths.router_config.exists() or read_desired_state(paths) is DesiredState.STOPPED:
+        return None
+    return reload(target)

@@ -1,0 +1,78 @@
+"""Waiting until a site is as far as somebody wants it: its resources configured in the router, or ready.
+
+Ready may depend on other sites (a link's other end, a connector elsewhere), so it has a limit that the asker sets, and what is
+not reached by then is told with its reason.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from enum import Enum
+
+from skupper_local.operations.status import SiteView, view_site
+from skupper_local.operations.target import Target
+from skupper_local.resources import Resource
+
+_POLL_SECONDS = 0.3
+_ANSWER_SECONDS = 3.0
+
+
+class Level(Enum):
+    """How far: not at all, known to the running router as declared, or able to carry traffic."""
+
+    NONE = "none"
+    CONFIGURED = "configured"
+    READY = "ready"
+
+
+@dataclass(frozen=True)
+class Waited:
+    """Whether it was reached, and what is not there yet: resource and reason."""
+
+    reached: bool
+    left: tuple[tuple[str, str], ...] = ()
+
+
+def wait_for(target: Target, level: Level, seconds: float) -> Waited:
+    """Wait at most ``seconds`` until every resource of the namespace is at ``level``."""
+    if level is Level.NONE:
+        return Waited(reached=True)
+    deadline = time.monotonic() + seconds
+    while True:
+        left = _left(view_site(target, seconds=_ANSWER_SECONDS), level)
+        if not left:
+            return Waited(reached=True)
+        if time.monotonic() >= deadline:
+            return Waited(reached=False, left=left)
+        time.sleep(min(_POLL_SECONDS, max(0.0, deadline - time.monotonic())))
+
+
+def _left(view: SiteView, level: Level) -> tuple[tuple[str, str], ...]:
+    if view.reason:
+        return (("Site", view.reason),)
+    return tuple(
+        (item.title, _reason(item, level))
+        for item in view.resources
+        if item.status and not _is_at(item, level)
+    )
+
+
+def _is_at(item: Resource, level: Level) -> bool:
+    if level is Level.READY:
+        return item.status.get("status") == "Ready"
+    conditions = item.status.get("conditions", ())
+    return all(
+        state.get("status") == "True"
+        for state in conditions
+        if state.get("type") in ("Configured", "Running")
+    )
+
+
+def _reason(item: Resource, level: Level) -> str:
+    if level is Level.READY:
+        return str(item.status.get("message", ""))
+    for state in item.status.get("conditions", ()):
+        if state.get("type") in ("Configured", "Running") and state.get("status") != "True":
+            return str(state.get("message", ""))
+    return ""
