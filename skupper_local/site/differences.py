@@ -55,6 +55,28 @@ DIFFERENCES: tuple[Difference, ...] = (
         'the reference opens the usual port but advertises port "0" and makes no link for it',
     ),
     Difference(
+        "engine-networks",
+        Scope.CONFIGURATION,
+        "a router in an engine network (network in the Site's settings; always under rootless Docker) binds its sockets to "
+        "all addresses of its container, publishes them where they are declared, and takes localhost in a connector for the "
+        "machine",
+        "the reference knows the host's network only, which rootless Docker does not have; it keeps the setting",
+    ),
+    Difference(
+        "containers-followed",
+        Scope.CONFIGURATION,
+        "a connector without a host follows the containers that its selector, or a container or workload in its settings, "
+        "names: one tcpConnector for each of them",
+        "the reference ignores selectors and settings without Kubernetes, and does not start a site whose connector has no "
+        "host",
+    ),
+    Difference(
+        "container-limits",
+        Scope.RULES,
+        "cpus and memory in the Site's settings limit the router's container, and are refused by name where there is none",
+        "the reference keeps them without effect",
+    ),
+    Difference(
         "connector-trust-files",
         Scope.CREDENTIALS,
         "a connector over TLS without a client certificate finds its ca.crt under <credentials>-profile",
