@@ -17,8 +17,9 @@ mount -t cgroup2 cgroup2 "$R/sys/fs/cgroup"
 
 mount -t tmpfs -o mode=755 tmpfs "$R/dev"
 mkdir "$R"/dev/{pts,shm,net}
-cp -a /dev/{null,zero,full,random,urandom,tty,fuse} "$R/dev/"
-cp -a /dev/net/tun "$R/dev/net/"
+cp -a /dev/{null,zero,full,random,urandom,tty} "$R/dev/"
+mknod "$R/dev/fuse" c 10 229
+mknod "$R/dev/net/tun" c 10 200
 chmod 666 "$R/dev/fuse" "$R/dev/net/tun"
 mount -t devpts -o newinstance,ptmxmode=666,mode=620,gid=5 devpts "$R/dev/pts"
 ln -s pts/ptmx "$R/dev/ptmx"
@@ -70,6 +71,13 @@ default_ulimits = ["nofile=$open_files:$open_files", "nproc=$processes:$processe
 pids_limit = 0
 [network]
 network_backend = "netavark"
+CONF
+  # Podman 4.3 would choose vfs for a user, which copies the whole image for each container.
+  cat >"$R/etc/containers/storage.conf" <<CONF
+[storage]
+driver = "overlay"
+graphroot = "/var/lib/containers/storage"
+runroot = "/run/containers/storage"
 CONF
   # crun 1.8 raises a limit that such a machine does not let it raise.
   case $(chroot "$R" crun --version 2>/dev/null | head -1) in

@@ -25,11 +25,16 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 
+from tests.rig.requirements import why_no_system_tests
+
 _BOOT = Path(__file__).with_name("host-boot.sh")
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _SUBNET = "10.77.0"
 INSTALLED = "/opt/skupper-local"
 """Where hosts have the program under test; its commands are linked in /usr/local/bin."""
+
+FIRST_USER = 20_001
+"""Numbers of a host's users: none of this machine, where somebody may end all processes of one."""
 
 BOOT_SECONDS = 60.0
 SHUTDOWN_SECONDS = 60.0
@@ -64,14 +69,7 @@ def unique(name: str) -> str:
 
 def obstacle_to_hosts() -> str:
     """Why this machine cannot run test hosts; empty when it can."""
-    if os.geteuid() != 0:
-        return "test hosts need root"
-    missing = [
-        program
-        for program in ("unshare", "nsenter", "setpriv", "ip", "/lib/systemd/systemd", "pgrep")
-        if shutil.which(program) is None
-    ]
-    return f"test hosts need {', '.join(missing)}" if missing else ""
+    return why_no_system_tests()
 
 
 class Lan:
@@ -264,13 +262,15 @@ class MiniHost:
     def add_user(self, user: str) -> None:
         """Make an ordinary user with a home and a lingering manager, or wait for the manager of one that exists."""
         script = (
-            'id "$1" >/dev/null 2>&1 || useradd -m -s /bin/bash "$1"; '
+            'id "$1" >/dev/null 2>&1 || useradd -m -s /bin/bash -u "$2" "$1"; '
             '[ -d "/home/$1" ] || { cp -a /etc/skel "/home/$1" && chown -R "$1:" "/home/$1"; }; '
             'loginctl enable-linger "$1" && systemctl start network-online.target; '
             'for i in $(seq 500); do [ -S "/run/user/$(id -u "$1")/bus" ] && exit 0; sleep .02; done; exit 1'
         )
         self.ok("chmod", "755", "/home")
-        self.ok("sh", "-c", script, "sh", user)
+        self._users.setdefault(user, 0)
+        number = FIRST_USER + list(self._users).index(user)
+        self.ok("sh", "-c", script, "sh", user, str(number))
         self._users[user] = int(self.ok("id", "-u", user))
 
     def reboot(self, *, orderly: bool = True) -> None:

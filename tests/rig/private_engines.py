@@ -22,6 +22,7 @@ from skupper_local.errors import SkupperLocalError
 from skupper_local.platforms.engine import Engine, engine_of
 from tests.rig.hosts import command, unique
 from tests.rig.registry import Image, build_image
+from tests.rig.requirements import why_no_system_tests
 
 REGISTRY_PORT = 5000
 _READY_SECONDS = 30.0
@@ -47,10 +48,7 @@ while :; do /bin/busybox sleep 0.1; done
 
 def why_not() -> str:
     """Why no private engines can be started here; empty when they can."""
-    if os.geteuid() != 0:
-        return "private engines are started by root only"
-    missing = [name for name in ("podman", "dockerd", "busybox", "unshare", "ip") if not shutil.which(name)]
-    return f"not installed: {', '.join(missing)}" if missing else ""
+    return why_no_system_tests()
 
 
 def busybox_image(**labels: str) -> Image:
