@@ -49,6 +49,8 @@ class Choices:
     endpoint: str = ""
     #: The image of the router; empty on ``linux``.
     image: str = ""
+    #: The id of the image that runs in place of what its name stands for by now, because that did not get ready.
+    held_image: str = ""
     #: ``embedded`` or ``skrouterd``.
     router_kind: str = ""
     #: The absolute path of the program; empty for the embedded router, which is found with this program.
@@ -73,6 +75,7 @@ class Choices:
                 "keeperAsked": self.keeper_asked,
                 "endpoint": self.endpoint,
                 "image": self.image,
+                "heldImage": self.held_image,
                 "routerKind": self.router_kind,
                 "routerProgram": self.router_program,
                 "siteId": self.site_id,
@@ -102,6 +105,7 @@ def read_choices(paths: NamespacePaths) -> Choices:
         keeper_asked=keeper_asked,
         endpoint=_text(record, "endpoint", paths.choices),
         image=_text(record, "image", paths.choices),
+        held_image=_text(record, "heldImage", paths.choices),
         router_kind=_text(record, "routerKind", paths.choices),
         router_program=_text(record, "routerProgram", paths.choices),
         site_id=_text(record, "siteId", paths.choices),

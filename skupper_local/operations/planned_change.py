@@ -59,7 +59,8 @@ def _quiet(_: PullProgress) -> None:
 class Wishes:
     """What the flags of a request ask for; empty: what is recorded, or what is usual.
 
-    ``systemd`` is None where nobody said who shall keep the router.
+    ``newest`` asks for what the image's name stands for now, wherever it is. ``systemd`` is None where nobody said who shall
+    keep the router.
     """
 
     router: str = ""
@@ -67,6 +68,7 @@ class Wishes:
     pull: str = ""
     systemd: bool | None = None
     progress: Progress = _quiet
+    newest: bool = False
 
 
 NO_WISHES = Wishes()
@@ -116,7 +118,10 @@ def prepare_change(
     placement = place.placement
     refuse_foreign_wishes(placement.platform, router=wishes.router, image=wishes.image, pull=wishes.pull)
     with _engine_at(placement) as engine:
-        router = _router(paths, before, wishes, policy, engine)
+        there = engine.container(container_name(paths.name)) if engine else None
+        router = _router(paths, before, wishes, policy, engine, there)
+        if engine and there:
+            former = _with_its_image(former, placement, engine, there)
         held_ports = {socket.port for socket in sockets_of(running_configuration(paths, former))}
         choices = choose(held, state, router, held_ports=held_ports)
         choices = replace(
@@ -131,7 +136,6 @@ def prepare_change(
         )
         prepared = prepare(paths, state, choices, platform=placement.platform, reach=reach)
         container = _container(paths, prepared, placement, engine)
-        there = engine.container(container_name(paths.name)) if engine else None
     if placement.keeper == SYSTEMD and former.placement != placement:
         warnings = (*warnings, *_lingering())
     platform = platform_at(placement)
@@ -165,8 +169,9 @@ def router_spec(
 ) -> RouterSpec:
     """What the platform is told to run."""
     label = prepared.configuration_digest
-    if container:
-        label = hashlib.sha256(f"{label} {container.digest}".encode()).hexdigest()
+    if container:  # by the image's name: what is in it is compared with the container, and may be held
+        named = replace(container, image=prepared.router.image)
+        label = hashlib.sha256(f"{label} {named.digest}".encode()).hexdigest()
     return RouterSpec(
         paths.name,
         paths.home,
@@ -240,14 +245,41 @@ def _engine_at(placement: Placement) -> Iterator[Engine | None]:
 
 
 def _router(
-    paths: NamespacePaths, before: Choices, wishes: Wishes, policy: str, engine: Engine | None
+    paths: NamespacePaths,
+    before: Choices,
+    wishes: Wishes,
+    policy: str,
+    engine: Engine | None,
+    there: ContainerFacts | None,
 ) -> RouterChoice:
     if engine is None:
         return choose_local_router(paths, before, wishes.router)
-    from skupper_local.platforms.container_platform import provide_image
+    from skupper_local.platforms.container_platform import PULL_ALWAYS, provide_image
 
     image = wanted_image(paths, before, wishes.image)
+    if wishes.newest and not wishes.pull:
+        present = engine.image(image)
+        if present is None or there is None or present.id == there.image_id:  # nothing newer was brought
+            policy = PULL_ALWAYS
+    elif before.held_image and not wishes.image and not wishes.pull:
+        held = engine.image(before.held_image)
+        if held:
+            return router_of_image(image, held, held=True)
     return router_of_image(image, provide_image(engine, image, policy, wishes.progress))
+
+
+def _with_its_image(former: Former, placement: Placement, engine: Engine, there: ContainerFacts) -> Former:
+    """What is there, with its image by id where the name stands for another one by now: so it can be put back."""
+    spec, same = former.spec, former.placement
+    if not spec or not spec.container or not same:
+        return former
+    if (same.platform, same.endpoint) != (placement.platform, placement.endpoint):
+        return former
+    present = engine.image(spec.container.image)
+    if present and present.id == there.image_id:
+        return former
+    container = replace(spec.container, image=there.image_id)
+    return replace(former, spec=replace(spec, container=container), held_image=there.image_id)
 
 
 def _container(

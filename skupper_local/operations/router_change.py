@@ -16,7 +16,7 @@ from pathlib import Path
 from skupper_local.errors import SkupperLocalError
 from skupper_local.namespace.lock import HeldLock
 from skupper_local.namespace.paths import NamespacePaths
-from skupper_local.namespace.records import DesiredState
+from skupper_local.namespace.records import DesiredState, read_choices
 from skupper_local.namespace.transaction import Change
 from skupper_local.operations.applied import forget_applied, read_applied, write_applied
 from skupper_local.operations.errors import RouterNotReadyError
@@ -36,12 +36,16 @@ Content = bytes | Mapping[str, bytes] | None
 
 @dataclass(frozen=True)
 class Former:
-    """What is there before a change: where, how it is, and what it was started with (None where that is not known)."""
+    """What is there before a change: where, how it is, and what it was started with (None where that is not known).
+
+    ``held_image`` is the id of its image where the image's name stands for another one by now.
+    """
 
     platform: Platform | None
     report: RouterReport
     placement: Placement | None = None
     spec: RouterSpec | None = None
+    held_image: str = ""
 
     def let_go(self, home: Path) -> None:
         """Take it away because another placement follows: the router, its container, its unit."""
@@ -157,8 +161,15 @@ def _put_back(
             wanted.platform.remove(paths.home)
         else:
             wanted.platform.stop(paths.home)
+    if former.held_image and former.spec:
+        files = {**files, paths.router_record: encode_router_record(former.spec)}
     with contextlib.suppress(OSError, SkupperLocalError):
         _write_back(held, files)
+        if former.held_image:
+            choices = replace(read_choices(paths), held_image=former.held_image)
+            transaction = held.transaction()
+            transaction.write(paths.choices, choices.encode())
+            transaction.commit()
     if not former.report.running or not former.platform or not former.spec:
         return False
     try:

@@ -31,13 +31,20 @@ class RouterChoice:
     """``kind`` is ``embedded`` or ``skrouterd``. ``program`` is an absolute path, empty for the embedded router and for an
     image.
 
-    ``image_id`` names the content of the image, as it is now.
+    ``image_id`` names the content of the image, as it is now; ``held`` that the image is run by that id, because the newest of
+    its name did not get ready.
     """
 
     kind: str
     program: str = ""
     image: str = ""
     image_id: str = ""
+    held: bool = False
+
+    @property
+    def container_image(self) -> str:
+        """What the container is made from."""
+        return self.image_id if self.held else self.image
 
     @property
     def name(self) -> str:
@@ -46,12 +53,24 @@ class RouterChoice:
 
     def recorded_in(self, choices: Choices) -> Choices:
         """The choices with this one."""
-        return replace(choices, router_kind=self.kind, router_program=self.program, image=self.image)
+        return replace(
+            choices,
+            router_kind=self.kind,
+            router_program=self.program,
+            image=self.image,
+            held_image=self.image_id if self.held else "",
+        )
 
 
 def recorded_router(choices: Choices) -> RouterChoice:
     """The choice that is recorded; the embedded router where none is."""
-    return RouterChoice(choices.router_kind or EMBEDDED, choices.router_program, choices.image)
+    return RouterChoice(
+        choices.router_kind or EMBEDDED,
+        choices.router_program,
+        choices.image,
+        choices.held_image,
+        held=bool(choices.held_image),
+    )
 
 
 def choose_local_router(
@@ -76,9 +95,9 @@ def wanted_image(
     return choose_image(asked, recorded, environ)
 
 
-def router_of_image(image: str, facts: ImageFacts) -> RouterChoice:
+def router_of_image(image: str, facts: ImageFacts, *, held: bool = False) -> RouterChoice:
     """The choice of an image that is present."""
-    return RouterChoice(kind_of_image(facts), image=image, image_id=facts.id)
+    return RouterChoice(kind_of_image(facts), image=image, image_id=facts.id, held=held)
 
 
 def refuse_foreign_wishes(platform: str, *, router: str, image: str, pull: str) -> None:

@@ -29,7 +29,7 @@ def container_of(
         namespace=paths.name,
         home=paths.home,
         site_id=prepared.model.facts.site_id,
-        image=prepared.router.image,
+        image=prepared.router.container_image,
         platform=placement.platform,
         uid=os.geteuid(),
         gid=os.getegid(),

@@ -51,7 +51,7 @@ def _completed(target: Target, wishes: Wishes) -> Wishes:
     usual = choose_image("", "", os.environ)
     if not recorded or (repository_of(recorded) == repository_of(usual) and recorded != usual):
         return replace(wishes, image=usual)
-    return replace(wishes, pull=wishes.pull or "always")
+    return replace(wishes, newest=True)
 
 
 def _program_changed(program: str, since: float) -> bool:

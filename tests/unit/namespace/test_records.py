@@ -41,6 +41,7 @@ def paths(tmp_path: Path) -> NamespacePaths:
         keeper_asked=st.booleans(),
         endpoint=st.text(),
         image=st.text(),
+        held_image=st.text(),
         router_kind=st.text(),
         router_program=st.text(),
         site_id=st.text(),
