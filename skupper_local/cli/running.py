@@ -232,6 +232,10 @@ def _place_lines(view: SystemView) -> list[tuple[str, str]]:
     if where.container:
         health = f", {where.health}" if where.health else ""
         lines.append(("Container", f"{where.container} ({where.container_id}{health})"))
+    if view.network:
+        lines.append(
+            ("Network", f"{view.network}, where containers reach it as {where.container or 'its name'}")
+        )
     return lines
 
 
@@ -274,6 +278,7 @@ def _system_document(view: SystemView) -> dict[str, Any]:
         "container": view.where.container,
         "containerId": view.where.container_id,
         "health": view.where.health,
+        "network": view.network,
         "router": view.program,
         "routerId": view.router_id,
         "pid": report.pid,

@@ -66,7 +66,7 @@ class SiteView:
 
 @dataclass(frozen=True)
 class SystemView:
-    """How the site of a namespace runs."""
+    """How the site of a namespace runs. ``network`` is the engine network its router was put on; empty: the machine's own."""
 
     namespace: str
     site: str
@@ -83,6 +83,7 @@ class SystemView:
     links: tuple[LinkRow, ...]
     warnings: tuple[str, ...]
     where: Whereabouts
+    network: str = ""
 
     def count(self, kind: str) -> tuple[int, int]:
         """How many resources of a kind are declared, and how many of them are Ready."""
@@ -136,6 +137,7 @@ def view_system(target: Target, *, seconds: float = STATUS_SECONDS) -> SystemVie
         site=sites[0].resource.name if sites else "",
         platform=platform,
         where=where,
+        network=read_reach(paths).network,
         program=choices.router_program or choices.router_kind,
         desired=desired.value if desired else "",
         state=state,
