@@ -207,6 +207,32 @@ def status(context: click.Context, output: str | None) -> None:
 
 
 @system.command(cls=SiteCommand)
+@click.option("--text", is_flag=True, help="Print the unit of this namespace as it is installed.")
+@click.option("--quadlet", is_flag=True, help="Print the router of this namespace as files for Podman's Quadlet.")
+@output_option()
+@click.pass_context
+def units(context: click.Context, text: bool, quadlet: bool, output: str | None) -> None:
+    """Show the systemd units that keep sites: all of this user's, or with -n the one of a namespace.
+
+    \b
+    Examples:
+      skupper-local system units
+      skupper-local system units --quadlet -n west
+    """
+    from skupper_local.cli.units import show_quadlet, show_unit_file, show_units
+
+    if text and quadlet:
+        raise click.UsageError("--text and --quadlet are two different things to print", context)
+    if quadlet:
+        show_quadlet(target_of(context), output or "")
+    elif text:
+        show_unit_file(target_of(context), output or "")
+    else:
+        named = "namespace" in context.find_root().meta
+        show_units(target_of(context).namespace if named else "", output or "")
+
+
+@system.command(cls=SiteCommand)
 @click.option(
     "--tail",
     type=int,

@@ -33,7 +33,17 @@ from skupper_local.namespace.lock import recover_if_needed
 from skupper_local.namespace.paths import NamespacePaths
 from skupper_local.namespace.records import DesiredState, read_desired_state
 from skupper_local.platforms.linux.program import command, require_program
-from skupper_local.platforms.linux.run_directory import RunDirectory, read_process, write_process
+from skupper_local.platforms.linux.run_directory import (
+    History,
+    LastExit,
+    RunDirectory,
+    count_failure,
+    forget,
+    read_history,
+    read_process,
+    write_history,
+    write_process,
+)
 from skupper_local.platforms.readiness import ask_router
 from skupper_local.platforms.record import read_router_record
 
@@ -47,12 +57,16 @@ _READY_SECONDS = 60.0
 _ASK_SECONDS = 5.0
 _POLL_SECONDS = 0.1
 _LOOK_SECONDS = 20.0
+_MAKE_SECONDS = 120.0
+_STOP_MAKING_SECONDS = 12.0
+_ENGINE_POLL_SECONDS = 1.0
+_LONGEST_PAUSE_SECONDS = 30.0
 _MAKE = "--make-container"
 _ENGINE_STATUS = 75  # EX_TEMPFAIL of sysexits.h: worth another try
 
 _USAGE = "usage: skupper-local-run NAMESPACE (started by systemd; people type: skupper-local system start)"
 
-ENDED = "the router ended "
+_ENDED = "the router ended "
 """How the words begin that say how it ended, in brackets."""
 
 EXIT_FAILED = 1
@@ -92,6 +106,7 @@ class Runner:
         self._router: Process | None = None
         self._pidfd = -1
         self._stopping = False
+        self._was_ready = False
         self._wake, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
     def run(self) -> int:
@@ -108,8 +123,11 @@ class Runner:
             self._directory.make()
             self._take_lock()
             self._start()
-            self._wait_until_ready()
-            self._watch()
+            if self._stopping:
+                self._stop(STOP_SECONDS)
+            else:
+                self._wait_until_ready()
+                self._watch()
         except _RouterFailedError as failure:
             return self._give_up(str(failure))
         except SkupperLocalError as error:
@@ -155,8 +173,10 @@ class Runner:
             )
             self._router = processes.find(self._child.pid)
         else:
-            self._router = self._make_container()
+            self._router = self._make_container(spec.endpoint)
         if self._router is None:
+            if self._stopping:
+                return
             raise _RouterFailedError("the router ended at once")
         try:
             self._pidfd = os.pidfd_open(self._router.pid)
@@ -169,34 +189,44 @@ class Runner:
         write_process(self._directory.router, self._router)
         self._write_label(spec.label)
 
-    def _make_container(self) -> Process:
+    def _make_container(self, endpoint: str) -> Process | None:
         """Let a process of its own make, start or adopt the container; wait for an engine that is not up yet."""
         deadline = time.monotonic() + ENGINE_SECONDS
-        while True:
-            made = subprocess.Popen(
-                (sys.executable, "-m", "skupper_local.platforms.runner", _MAKE, self._paths.name),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                preexec_fn=_with_usual_signals,
-            )
-            assert made.stdout is not None
-            out = made.stdout.read()
-            status = made.wait()
+        while not self._stopping:
+            status, words = _ENGINE_STATUS, f"no engine listens on {endpoint}"
+            if _listens(endpoint):
+                status, words = self._run_maker()
             if status == 0:
-                answer = json.loads(out)
-                found = processes.find(int(answer["pid"]))
-                if found is None:
-                    raise _RouterFailedError("the router's container ended at once")
-                return found
-            if self._asked_to_stop():
-                raise _RouterFailedError("stopped before the engine answered")
-            if status != _ENGINE_STATUS or time.monotonic() >= deadline:
-                raise _RouterFailedError(
-                    out.decode("utf-8", "replace").strip()
-                    or f"the container was not started (status {status})"
-                )
+                return processes.find(int(json.loads(words)["pid"]))
+            if not self._stopping and (status != _ENGINE_STATUS or time.monotonic() >= deadline):
+                raise _RouterFailedError(words or f"the container was not started (status {status})")
             self._notifier.tell("STATUS=waiting for the container engine", "EXTEND_TIMEOUT_USEC=30000000")
-            time.sleep(2.0)
+            self._react(_ENGINE_POLL_SECONDS)
+        return None
+
+    def _run_maker(self) -> tuple[int, str]:
+        """One attempt: its exit status and what it printed. Asked to stop meanwhile, it may finish what it is at, so that no
+        container is left that nobody stops."""
+        with subprocess.Popen(
+            (sys.executable, "-m", "skupper_local.platforms.runner", _MAKE, self._paths.name),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            preexec_fn=_with_usual_signals,
+        ) as maker:
+            assert maker.stdout is not None
+            out, deadline, was_stopping = b"", time.monotonic() + _MAKE_SECONDS, False
+            try:
+                while (left := deadline - time.monotonic()) > 0:
+                    if self._react(left, maker.stdout.fileno()):
+                        part = os.read(maker.stdout.fileno(), 65_536)
+                        out += part
+                        if not part:
+                            return maker.wait(), out.decode("utf-8", "replace").strip()
+                    if self._stopping and not was_stopping:
+                        was_stopping, deadline = True, time.monotonic() + _STOP_MAKING_SECONDS
+            finally:
+                maker.kill()
+        return EXIT_FAILED, f"the engine did not make the container within {_MAKE_SECONDS:g} s"
 
     def _write_label(self, label: str) -> None:
         descriptor = os.open(
@@ -206,12 +236,15 @@ class Runner:
             file.write(label)
 
     def _wait_until_ready(self) -> None:
+        self._notifier.tell(f"EXTEND_TIMEOUT_USEC={int(1.5 * _READY_SECONDS * 1e6)}")
         deadline = time.monotonic() + _READY_SECONDS
         reason = "no answer"
         while time.monotonic() < deadline:
             reason = ask_router(self._paths.router_config, self._paths.runtime_certs, _ASK_SECONDS)
             if not reason:
                 self._notifier.tell("READY=1", f"STATUS=router {self._router_pid()} runs", "WATCHDOG=1")
+                forget(self._directory.failures)
+                self._was_ready = True
                 return
             self._react(_POLL_SECONDS)
             if self._stopping:
@@ -233,17 +266,25 @@ class Runner:
             else:
                 self._notifier.tell("WATCHDOG=1", f"STATUS=router {self._router_pid()} runs")
 
-    def _react(self, seconds: float) -> None:
-        """Wait for a signal or the router's end, at most so long. Raises _RouterFailedError when it ended by itself."""
+    def _react(self, seconds: float, also: int = -1) -> bool:
+        """Wait for a signal, the router's end or ``also`` having something to read, at most so long; whether that has.
+
+        Raises _RouterFailedError when the router ended by itself.
+        """
+        readable = False
         poll = select.poll()
-        poll.register(self._wake, select.POLLIN)
-        poll.register(self._pidfd, select.POLLIN)
+        for descriptor in (self._wake, self._pidfd, also):
+            if descriptor >= 0:
+                poll.register(descriptor, select.POLLIN)
         for descriptor, _ in poll.poll(max(1, int(seconds * 1000))):
             if descriptor == self._wake:
                 for number in os.read(self._wake, 64):
                     self._take(number)
+            elif descriptor == also:
+                readable = True
             elif not self._stopping:
                 raise _RouterFailedError(self._how_it_ended())
+        return readable
 
     def _take(self, number: int) -> None:
         if number == signal.SIGHUP:
@@ -253,6 +294,7 @@ class Runner:
             self._stop(STOP_SECONDS)
         elif number == signal.SIGABRT:
             self._stop(0.0)
+            self._stopping = False  # nobody asked for an end: it is to be started again
             raise _RouterFailedError("the router fell silent and was killed")
 
     def _stop(self, seconds: float) -> None:
@@ -278,13 +320,6 @@ class Runner:
 
     # Ends.
 
-    def _asked_to_stop(self) -> bool:
-        try:
-            numbers = os.read(self._wake, 64)
-        except BlockingIOError:
-            return False
-        return any(number in (signal.SIGTERM, signal.SIGINT, signal.SIGABRT) for number in numbers)
-
     def _how_it_ended(self) -> str:
         status = self._collect()
         if status is None:
@@ -304,11 +339,37 @@ class Runner:
             return None
 
     def _give_up(self, reason: str) -> int:
+        asked = self._stopping
+        if not asked:
+            self._remember(reason)
         if self._router is not None and self._child is not None:
             self._stop(STOP_SECONDS)
+        self._stopping = asked
         _say(reason)
         self._notifier.tell(f"STATUS={reason.splitlines()[0]}")
-        return EXIT_FAILED
+        if not self._was_ready and not self._stopping:
+            self._pause()
+        return 0 if self._stopping else EXIT_FAILED
+
+    def _remember(self, reason: str) -> None:
+        """For those who ask how it ended last: the manager forgets it when it starts this program again."""
+        ran = time.time() - processes.started_at(self._router) if self._router else 0.0
+        how = reason.removeprefix(_ENDED).strip("()") if reason.startswith(_ENDED) else ""
+        try:
+            restarts = read_history(self._directory.history).restarts + 1
+            write_history(self._directory.history, History(restarts, LastExit(time.time(), how, ran, reason)))
+        except OSError:
+            pass  # the journal has it too
+
+    def _pause(self) -> None:
+        """A start that fails again and again comes ever later, and does not wear out the machine: the end is put off, since
+        the manager of some versions always waits equally long. The first failure is told at once."""
+        failures = count_failure(self._directory.failures)
+        seconds = min(2.0 ** min(failures, 10), _LONGEST_PAUSE_SECONDS) if failures > 1 else 0.0
+        deadline = time.monotonic() + seconds
+        self._router, self._pidfd = None, -1
+        while not self._stopping and (left := deadline - time.monotonic()) > 0:
+            self._react(left)
 
     def _router_pid(self) -> int:
         return self._router.pid if self._router else 0
@@ -338,6 +399,23 @@ def make_container(paths: NamespacePaths) -> int:
         return EXIT_FAILED
     print(json.dumps({"pid": report.pid}))
     return 0
+
+
+def _listens(endpoint: str) -> bool:
+    """Whether somebody listens on the engine's socket; asking costs nothing beside a program that knows the engine. True
+    when only such a program could say why not."""
+    path = endpoint.removeprefix("unix://")
+    if not os.path.isabs(path):
+        return True
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as channel:
+        channel.settimeout(_ASK_SECONDS)
+        try:
+            channel.connect(path)
+        except (FileNotFoundError, ConnectionRefusedError):
+            return False
+        except OSError:
+            return True
+    return True
 
 
 def _with_usual_signals() -> None:

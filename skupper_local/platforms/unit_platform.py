@@ -23,8 +23,7 @@ from skupper_local.platforms.face import (
     RouterSpec,
     own_platform,
 )
-from skupper_local.platforms.linux.run_directory import RunDirectory, read_process
-from skupper_local.platforms.runner import ENDED
+from skupper_local.platforms.linux.run_directory import RunDirectory, forget, read_history, read_process
 from skupper_local.systemd.manager import Manager, UnitState
 from skupper_local.systemd.units import (
     SiteUnit,
@@ -39,10 +38,12 @@ from skupper_local.systemd.units import (
 _QUEUED_SECONDS = 5.0
 _POLL_SECONDS = 0.02
 _LAST_WORDS = 5
+_SAME_END_SECONDS = 2.0
+"""The manager's times are whole seconds, and it sees the end of the program a moment after the program saw the router's."""
 
 
 class UnitPlatform:
-    """See :class:`skupper_local.platforms.face.Platform`. ``manager`` and ``environ`` are given by tests only."""
+    """See :class:`skupper_local.platforms.face.Platform`. ``manager`` is given by tests only."""
 
     def __init__(
         self,
@@ -73,10 +74,23 @@ class UnitPlatform:
         state = self._manager.state(unit)
         if state.enabled != "enabled":
             self._manager.enable(unit)
+        directory = RunDirectory(str(spec.home))
+        forget(directory.failures, directory.history)
         if self._in_container:
-            self._inner.start(spec)
+            self._start_container(spec, unit, kept=state.kept)
         self._manager.start_again(unit, failed=state.active == "failed")
         self._wait_until_begun(spec, unit, state)
+
+    def _start_container(self, spec: RouterSpec, unit: str, *, kept: bool) -> None:
+        """With its unit at rest: otherwise both would make the container anew at the same time."""
+        if kept:
+            self._manager.stop(unit)
+        try:
+            self._inner.start(spec)
+        except BaseException:
+            if kept:
+                self._manager.start_again(unit)
+            raise
 
     def _without_unit(self, home: Path) -> bool:
         """A supervisor of ours, or a container that the engine keeps, from a time before systemd kept this router."""
@@ -173,19 +187,21 @@ class UnitPlatform:
         )
 
     def _last_exit(self, home: Path, state: UnitState, found: RouterReport) -> RouterExit | None:
-        """How it ended last: what the unit says, in its own words; a clean stop is no news."""
+        """How it ended last: what the runner saw, else what the manager did; a clean stop is no news."""
         if found.running and not state.restarts:
             return None
+        seen = read_history(RunDirectory(str(home)).history).last_exit
+        if seen and seen.at >= state.ended - _SAME_END_SECONDS:
+            return RouterExit(
+                at=seen.at, how=seen.how or _how_it_ended(state), ran=seen.ran, reason=seen.reason
+            )
         if not state.ended:
             return found.last_exit
-        how = f"{'signal' if state.exit_code in ('killed', 'dumped') else 'exit status'} {state.exit_status}"
-        words = state.text if not found.running else ""
-        if words.startswith(
-            ENDED
-        ):  # what is said of the router is worth more than how the program that ran it ended
-            how = words.removeprefix(ENDED).strip("()")
         return RouterExit(
-            at=state.ended, how=how, ran=0.0, reason=words or next(reversed(self._words(home.name)), "")
+            at=state.ended,
+            how=_how_it_ended(state),
+            ran=0.0,
+            reason=next(reversed(self._words(home.name)), ""),
         )
 
     def refresh(self, home: Path) -> bool:
@@ -215,3 +231,8 @@ class UnitPlatform:
     def _is_ours(self, home: Path) -> bool:
         found = installed_unit(home.name, self._manager)
         return found is not None and os.path.realpath(found.home or "/") == os.path.realpath(home)
+
+
+def _how_it_ended(state: UnitState) -> str:
+    """How the program of a unit ended, as the manager has it."""
+    return f"{'signal' if state.exit_code in ('killed', 'dumped') else 'exit status'} {state.exit_status}"

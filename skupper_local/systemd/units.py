@@ -14,15 +14,11 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from skupper_local.assets import units_directory
 from skupper_local.systemd.errors import UnitForeignError, UnitNotWrittenError
 from skupper_local.systemd.manager import Manager
-from skupper_local.systemd.quoting import quote, quote_argument, value
-
-if TYPE_CHECKING:
-    import jinja2
+from skupper_local.systemd.quoting import plain, quote, quote_argument, quote_path, unquote
 
 RUNNER = "skupper-local-run"
 RUNNER_MODULE = "skupper_local.platforms.runner"
@@ -132,7 +128,8 @@ def render_unit(unit: SiteUnit, manager: Manager) -> str:
     """The text of the unit file. A user's manager is asked once which namespace settings it can apply."""
     system = manager.of_system
     engine_units = [f"{unit.engine}.socket", f"{unit.engine}.service"] if unit.engine else []
-    return _template(_TEMPLATE).render(
+    return render(
+        _TEMPLATE,
         namespace=unit.namespace,
         platform=unit.platform,
         home=str(unit.home),
@@ -150,7 +147,7 @@ def _hardening(unit: SiteUnit, manager: Manager) -> list[str]:
         settings += _SYSTEM
     elif not _can_isolate(unit, manager):
         return settings
-    settings += [*_ISOLATION, *(f"ReadWritePaths={quote(str(path))}" for path in unit.writable)]
+    settings += [*_ISOLATION, *(f"ReadWritePaths={quote_path(str(path))}" for path in unit.writable)]
     if unit.engine:  # its socket may be anywhere, and the container's process belongs to somebody else
         return settings
     if manager.of_system:
@@ -213,7 +210,15 @@ def install_unit(unit: SiteUnit, manager: Manager) -> bool:
     """Write the unit file if it differs from the one there; whether it did. Raises UnitForeignError, UnitNotWrittenError."""
     found = installed_unit(unit.namespace, manager)
     require_ours(found, unit.home)
-    text = render_unit(unit, manager)
+    try:
+        text = render_unit(unit, manager)
+    except ValueError as error:
+        raise UnitNotWrittenError(
+            f"Cannot write the unit {unit.name}",
+            why=str(error),
+            next_step="use a data home of another name (XDG_DATA_HOME), or start without systemd (--without-systemd); "
+            "skupper-local system check says more",
+        ) from error
     path = manager.unit_directory() / unit.name
     with suppress(OSError):
         if found is not None and path.read_text(encoding="utf-8", errors="replace") == text:
@@ -272,9 +277,9 @@ def _read(path: Path, namespace: str) -> InstalledUnit | None:
         return None
     except OSError:
         return InstalledUnit(path.name, path, FOREIGN, "", "")
-    marks = [line.removeprefix(_MARK).replace("%%", "%") for line in lines if line.startswith(_MARK)]
+    marks = [unquote(line.removeprefix(_MARK)) for line in lines if line.startswith(_MARK)]
     starts = [line.removeprefix("ExecStart=") for line in lines if line.startswith("ExecStart=")]
-    program = _first_word(starts[0]) if starts else ""
+    program = unquote(starts[0]) if starts else ""
     if marks:
         return InstalledUnit(path.name, path, OURS, marks[0], program)
     home = _home_in_reference(starts, namespace)
@@ -291,21 +296,6 @@ def _home_in_reference(starts: Iterable[str], namespace: str) -> str:
     return ""
 
 
-def _first_word(command: str) -> str:
-    """The program in a command line: the first word, quoted or not."""
-    if command.startswith('"'):
-        text, escaped = "", False
-        for letter in command[1:]:
-            if escaped or letter not in '"\\':
-                text, escaped = text + letter, False
-            elif letter == "\\":
-                escaped = True
-            else:
-                break
-        return text.replace("%%", "%").replace("$$", "$")
-    return command.split(" ", 1)[0].replace("%%", "%").replace("$$", "$")
-
-
 def _same(home: str, other: Path) -> bool:
     return bool(home) and os.path.realpath(home) == os.path.realpath(other)
 
@@ -318,7 +308,8 @@ def _not_written(verb: str, path: Path, error: OSError) -> UnitNotWrittenError:
     )
 
 
-def _template(name: str) -> jinja2.Template:
+def render(template: str, **values: object) -> str:
+    """The text of a template in ``units/``; a value that it uses and that is missing is an error. Raises ValueError."""
     import jinja2
 
     environment = jinja2.Environment(
@@ -329,5 +320,5 @@ def _template(name: str) -> jinja2.Template:
         keep_trailing_newline=True,
         autoescape=False,  # noqa: S701 - unit files are no HTML; each value goes through a filter of its own
     )
-    environment.filters.update(quoted=quote, argument=quote_argument, value=value)
-    return environment.get_template(name)
+    environment.filters.update(quoted=quote, argument=quote_argument, path=quote_path, plain=plain)
+    return environment.get_template(template).render(**values)

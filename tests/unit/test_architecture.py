@@ -84,7 +84,7 @@ OUTSIDE: dict[str, tuple[str, ...]] = {
     "os.rename": ("namespace/",),
     "os.link": ("namespace/",),
     "os.replace": ("platforms/linux/", "systemd/units.py"),
-    "os.unlink": ("namespace/", "systemd/units.py"),
+    "os.unlink": ("namespace/", "platforms/linux/", "systemd/units.py"),
     "os.mkdir": ("namespace/",),
     "os.rmdir": ("namespace/",),
     "os.chmod": ("namespace/",),
@@ -95,7 +95,7 @@ OUTSIDE: dict[str, tuple[str, ...]] = {
     "*.touch": (),
     "*.chmod": ("namespace/",),
     "*.mkdir": ("namespace/",),
-    "*.unlink": ("namespace/", "systemd/units.py"),
+    "*.unlink": ("namespace/", "platforms/linux/", "systemd/units.py"),
     "import shutil": ("host/programs.py", "operations/demo.py"),
     "import tempfile": ("operations/demo.py",),
     # processes: a router is started by its platform, the demonstration's web server by the demonstration

@@ -52,6 +52,11 @@ class RunDirectory(NamedTuple):
         return f"{self.path}/history.json"
 
     @property
+    def failures(self) -> str:
+        """As many bytes as starts failed in a row, where a unit of systemd keeps the router."""
+        return f"{self.path}/failures"
+
+    @property
     def label(self) -> str:
         """What the supervisor was started for: see ``RouterSpec.label``."""
         return f"{self.path}/label"
@@ -142,3 +147,25 @@ def read_history(path: str) -> History:
         )
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return History()
+
+
+def count_failure(path: str) -> int:
+    """Count one more failed start in :attr:`RunDirectory.failures`; how many there were in a row, this one included."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        try:
+            os.write(descriptor, b".")
+            return os.fstat(descriptor).st_size
+        finally:
+            os.close(descriptor)
+    except OSError:  # no room to count: then it is as if there had been many
+        return 1_000
+
+
+def forget(*paths: str) -> None:
+    """Remove records of what is over."""
+    for path in paths:
+        try:
+            os.unlink(path)
+        except OSError:
+            pass
