@@ -39,6 +39,7 @@ from skupper_local.platforms.engine import (
     EngineFailedError,
     ImageFacts,
     ImageMissingError,
+    ImagePullError,
     Progress,
     engine_of,
 )
@@ -66,7 +67,14 @@ def provide_image(engine: Engine, reference: str, policy: str, progress: Progres
         return image
     if policy == PULL_NEVER:
         raise _missing(engine.name, reference, why="it is not on this machine, and is not to be pulled")
-    return engine.pull(reference, progress)
+    try:
+        return engine.pull(reference, progress)
+    except ImagePullError as error:
+        if policy == PULL_ALWAYS and engine.image(reference) is not None:
+            error.next_step = (
+                f"the image that is here is used with --pull {PULL_MISSING}; otherwise: {error.next_step}"
+            )
+        raise
 
 
 class ContainerPlatform:

@@ -176,13 +176,16 @@ class Engine(Protocol):
         """Take that name from an image, and remove one that has no other; False when it is not there or a container uses it."""
 
     def create(self, spec: ContainerSpec) -> None:
-        """Make the container; one of that name that is there already is an error."""
+        """Make the container; one of that name that is there already is an error.
+
+        Within a minute: the first container of an image may have to copy its files for another owner.
+        """
 
     def start(self, name: str) -> None:
-        """Start it; it runs already: nothing to do."""
+        """Start it, within half a minute; it runs already: nothing to do."""
 
     def stop(self, name: str, seconds: int) -> bool:
-        """SIGTERM, and SIGKILL after ``seconds``; False when it did not run or is not there."""
+        """SIGTERM, and SIGKILL after ``seconds`` (on top of the usual limit); False when it did not run or is not there."""
 
     def remove(self, name: str) -> bool:
         """Remove it, running or not; False when it was not there."""

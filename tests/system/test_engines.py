@@ -518,6 +518,12 @@ def test_an_image_is_pulled_when_it_is_missing_always_or_never(
     assert seen
 
 
+def test_a_pull_that_fails_although_the_image_is_here_says_how_to_use_it(private: PrivateEngine) -> None:
+    with pytest.raises(ImagePullError) as caught:
+        provide_image(private.connect(), IMAGE, "always", lambda _: None)
+    assert "--pull missing" in caught.value.next_step
+
+
 def test_a_private_image_needs_the_right_login(
     private: PrivateEngine, registry: Registry, place: Path
 ) -> None:
