@@ -13,6 +13,19 @@ from tests.rig.installed import debian_tree, install_program, python_version
 from tests.rig.machine import Machine
 from tests.rig.requirements import why_no_system_tests
 
+PREPARATION_SECONDS = 600
+"""Within which a test that needs engines or hosts has to end: it may be the one for which things are fetched and built."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give what needs engines and hosts the time that their preparation may take."""
+    for item in items:
+        needs = getattr(item, "fixturenames", ())
+        if {"this_system", "trixie_system"}.intersection(needs) and item.get_closest_marker(
+            "timeout"
+        ) is None:
+            item.add_marker(pytest.mark.timeout(PREPARATION_SECONDS))
+
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Iterator[Machine]:
