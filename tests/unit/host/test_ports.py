@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 
 import pytest
@@ -43,3 +44,17 @@ def test_no_port_left_is_said() -> None:
     with pytest.raises(ports.NoFreePortError) as caught:
         ports.next_free(65_534, taken={65_534, 65_535})
     assert "65534" in caught.value.what
+
+
+@pytest.mark.parametrize(
+    ("hosts", "loopback"), [(("127.0.0.1",), True), (("127.0.0.1", "::1"), True), (("",), False)]
+)
+def test_who_listens_on_the_loopback_alone_is_known(hosts: tuple[str, ...], loopback: bool) -> None:
+    with contextlib.ExitStack() as open_sockets:
+        port = 0
+        for host in hosts:
+            family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            listening = open_sockets.enter_context(socket.create_server((host, port), family=family))
+            port = listening.getsockname()[1]
+        assert ports.on_loopback_only(port) == loopback
+    assert not ports.on_loopback_only(port)
