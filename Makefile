@@ -49,6 +49,7 @@ lint: $(VENV)/.test
 
 types: $(VENV)/.test
 	$(BIN)/mypy
+	$(BIN)/mypy packaging/container/*.py
 
 unit: $(VENV)/.test
 	$(BIN)/pytest tests/unit

@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import socket
 import sys
 
 EXIT_INVALID = 2
@@ -40,9 +39,11 @@ def configuration_text(source: str) -> str:
 def name_this_host(text: str) -> None:
     """Set the variables that the official launcher adds to the environment; the address only where the configuration has it,
     because asking for it may take seconds where no name server answers."""
-    name = os.environ.get("HOSTNAME", "") or socket.gethostname()
+    name = os.environ.get("HOSTNAME", "") or os.uname().nodename
     os.environ.setdefault("POD_ID", name.rpartition("-")[2])
     if "HOSTNAME_IP_ADDRESS" in text:
+        import socket
+
         os.environ.setdefault("HOSTNAME_IP_ADDRESS", socket.gethostbyname(name))
 
 

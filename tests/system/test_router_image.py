@@ -150,6 +150,10 @@ class RouterContainer:
         assert self.spec.health
         return self.inside(*self.spec.health.command).returncode == 0
 
+    def answers(self) -> bool:
+        """What our image's own health command says; the official one has none."""
+        return self.inside("skupper-router-health").returncode == 0 if self.ours else self.healthy()
+
     def nearby(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run this test's Python in the network of the container."""
         return subprocess.run(
@@ -277,17 +281,14 @@ def test_variables_in_the_configuration_are_replaced(container: RouterContainer)
 def test_health_is_told_when_the_router_hangs(container: RouterContainer) -> None:
     container.start()
     eventually(container.healthy)
+    asked = container.answers
+    assert asked()
     assert container.engine.signal(container.spec.name, "STOP")
     try:
-        assert not container.healthy()
-        if container.ours:
-            assert container.inside("skupper-router-health").returncode == 1
+        assert not asked()
     finally:
         container.engine.signal(container.spec.name, "CONT")
-    eventually(container.healthy)
-    if container.ours:
-        asked = container.inside("skupper-router-health")
-        assert asked.returncode == 0, asked.stderr
+    eventually(asked)
 
 
 @our_image
