@@ -22,7 +22,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 USER, PASSWORD = "user", "s3cret"
 LARGE = 64 << 20
@@ -49,16 +49,25 @@ def digest(content: bytes) -> str:
 
 
 def layer_tar(files: Mapping[str, bytes]) -> bytes:
-    """An uncompressed layer; a name with a slash at its end is a directory in which everybody may make files."""
+    """An uncompressed layer with the directories above its files, which Docker otherwise makes for root alone; a name with a
+    slash at its end is a directory in which everybody may make files."""
     buffer = io.BytesIO()
+    parents = {str(parent) for name in files for parent in PurePosixPath(name).parents} - {"."}
     with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for parent in sorted(parents):
+            _add(tar, parent, tarfile.DIRTYPE, 0o755)
         for name, content in files.items():
-            member = tarfile.TarInfo(name)
-            member.size, member.mode = len(content), 0o755
             if name.endswith("/"):
-                member.type, member.mode = tarfile.DIRTYPE, 0o1777
-            tar.addfile(member, io.BytesIO(content))
+                _add(tar, name, tarfile.DIRTYPE, 0o1777)
+            else:
+                _add(tar, name, tarfile.REGTYPE, 0o755, content)
     return buffer.getvalue()
+
+
+def _add(tar: tarfile.TarFile, name: str, kind: bytes, mode: int, content: bytes = b"") -> None:
+    member = tarfile.TarInfo(name)
+    member.type, member.mode, member.size = kind, mode, len(content)
+    tar.addfile(member, io.BytesIO(content))
 
 
 def build_image(
