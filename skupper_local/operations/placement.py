@@ -106,7 +106,7 @@ def _usable_engine(name: str, environ: Mapping[str, str], pull: str, image: str)
         endpoint = engine_endpoint(name, environ, os.getuid())
         if not os.path.exists(socket_path(endpoint)):  # the usual case is answered without a library
             return "", f"{name} has no socket at {socket_path(endpoint)}"
-        engine = engine_of(name, endpoint)
+        engine = engine_of(name, endpoint, environ)
         try:
             facts = engine.facts()
             reference = choose_image(image, "", environ)
