@@ -152,7 +152,6 @@ def remove_dead_socket(path: str) -> None:
             remove_file(target)
     except OSError:
         return
-    remove_directory_if_empty(target.parent)
 
 
 def _remove_quietly(path: Path) -> None:

@@ -229,6 +229,7 @@ def _prepare_engine(work: _Work, platform: str, endpoint: str, environ: Mapping[
     socket = path if not os.path.lexists(path) else ""
     changed = ChangedUnit(platform, unit, enable, start, socket)
     made = missing_directories(work.manager.unit_directory()) if enable else ()
+    made += missing_directories(Path(path).parent)  # the unit makes it, and leaves it behind
     record = replace(
         work.record,
         units=_merged(work.record.units, changed),

@@ -187,7 +187,19 @@ class _Work:
                     self._clean(engine)
             except SkupperLocalError as error:
                 self._busy[name] = f"{name} does not answer, so it is not known who uses it"
-                self.failed.append(f"{name} could not be looked at: {error}. {_step(error)}")
+                if self._concerned(name):
+                    self.failed.append(f"{name} could not be looked at: {error}. {_step(error)}")
+                else:
+                    self.left.append(f"{name} was not looked at: {error.why or error.what}")
+
+    def _concerned(self, name: str) -> bool:
+        """Whether there may be something of ours in that engine."""
+        record = self._record()
+        return (
+            self.platform == name
+            or name in self._images
+            or any(item.platform == name for item in (*record.units, *record.images))
+        )
 
     def _endpoints(self, name: str) -> tuple[str, ...]:
         found = [item.endpoint for item in self._record().images if item.platform == name]
