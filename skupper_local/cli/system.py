@@ -199,6 +199,39 @@ def migrate(
 @system.command(cls=SiteCommand)
 @output_option()
 @click.pass_context
+def history(context: click.Context, output: str | None) -> None:
+    """List the generations of the declarations: every start or reload with changed ones makes a new one.
+
+    \b
+    Example:
+      skupper-local system history -n west
+    """
+    from skupper_local.cli.generations import show_history
+
+    show_history(target_of(context), output or "")
+
+
+@system.command(cls=SiteCommand)
+@click.argument("generation", type=click.IntRange(min=1), required=False)
+@click.pass_context
+def rollback(context: click.Context, generation: int | None) -> None:
+    """Go back to earlier declarations: to GENERATION, else to the last that differ. Ports, CAs and keys stay.
+
+    \b
+    Examples:
+      skupper-local system rollback
+      skupper-local system rollback 3 -n west
+    """
+    from skupper_local.cli.generations import print_rolled_back
+    from skupper_local.operations.history import rollback as roll_back
+
+    target = target_of(context)
+    print_rolled_back(roll_back(target, generation or 0), target)
+
+
+@system.command(cls=SiteCommand)
+@output_option()
+@click.pass_context
 def status(context: click.Context, output: str | None) -> None:
     """Show how the site runs: its router, since when, why not, and what is ready."""
     from skupper_local.cli.running import show_system
@@ -208,7 +241,9 @@ def status(context: click.Context, output: str | None) -> None:
 
 @system.command(cls=SiteCommand)
 @click.option("--text", is_flag=True, help="Print the unit of this namespace as it is installed.")
-@click.option("--quadlet", is_flag=True, help="Print the router of this namespace as files for Podman's Quadlet.")
+@click.option(
+    "--quadlet", is_flag=True, help="Print the router of this namespace as files for Podman's Quadlet."
+)
 @output_option()
 @click.pass_context
 def units(context: click.Context, text: bool, quadlet: bool, output: str | None) -> None:

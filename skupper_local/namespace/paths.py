@@ -160,6 +160,11 @@ class NamespacePaths:
         return self.internal / "reach.json"
 
     @property
+    def history(self) -> Path:
+        """Earlier generations of the declarations."""
+        return self.internal / "history"
+
+    @property
     def router_record(self) -> Path:
         """What whoever keeps the router starts it with."""
         return self.internal / "router.json"

@@ -18,6 +18,7 @@ from skupper_local.operations.errors import AlreadyDeclaredError, DeclaredElsewh
 from skupper_local.resources import (
     Problem,
     Resource,
+    Secret,
     Site,
     decode_documents,
     encode_resource,
@@ -101,6 +102,17 @@ def read_declarations(directory: Path) -> Declarations:
         problems.extend(decoded.problems)
         warnings.extend(str(warning) for warning in decoded.warnings)
     return Declarations(tuple(declared), tuple(problems), tuple(warnings))
+
+
+def versioned_files(paths: NamespacePaths) -> dict[str, str]:
+    """The files of declarations that have a history, by their name below ``input/resources``: all that hold no Secret."""
+    files = read_resource_files(paths.input_resources).files
+    return {file.name: file.text for file in files if not holds_secret(file.text)}
+
+
+def holds_secret(text: str) -> bool:
+    """Whether a Secret is among the resources of a text. Decoding tells for sure; most texts are told without it."""
+    return "Secret" in text and any(isinstance(item, Secret) for item in decode_documents(text, "").resources)
 
 
 def declare(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import time
 import uuid
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ from pathlib import Path
 from skupper_local import __version__
 from skupper_local.entities import Entity, decode_configuration, encode_configuration
 from skupper_local.host import addresses, names, ports
+from skupper_local.namespace.history import record_generation
 from skupper_local.namespace.lock import HeldLock, lock_port_choices
 from skupper_local.namespace.paths import NamespacePaths, list_namespaces
 from skupper_local.namespace.records import (
@@ -30,7 +32,7 @@ from skupper_local.namespace.records import (
 from skupper_local.namespace.resource_files import CredentialFiles, read_credential_directories
 from skupper_local.namespace.transaction import Change
 from skupper_local.operations.containers import encode_reach, read_reach
-from skupper_local.operations.declarations import read_declarations
+from skupper_local.operations.declarations import read_declarations, versioned_files
 from skupper_local.operations.router_choice import RouterChoice, recorded_router
 from skupper_local.pki.credentials import Credentials, CredentialsSource
 from skupper_local.platforms.linux.program import EMBEDDED, version_of_program
@@ -190,6 +192,7 @@ def install(
         transaction.write(paths.desired_state, encode_desired_state(desired))
     for path, content in (further or {}).items():
         transaction.write(path, content)
+    record_generation(transaction, paths, versioned_files(paths), time.time())
     return transaction.commit()
 
 
@@ -409,4 +412,5 @@ def runtime_directories(paths: NamespacePaths) -> tuple[Path, ...]:
         paths.runtime_links,
         paths.runtime_resources,
         paths.snapshot,
+        paths.history,
     )
