@@ -60,6 +60,7 @@ def show_listeners(target: Target, name: str, output: str) -> None:
             ("Routing key", item.routing_key),
             ("Host", item.host),
             ("Port", item.port),
+            *_network(item),
             ("Has Matching Connector", bool(item.status.get("hasMatchingConnector"))),
             ("Message", _message(item)),
         )
@@ -115,6 +116,12 @@ def show_connectors(target: Target, name: str, output: str) -> None:
             for item in connectors
         ]
         say(table(_CONNECTOR, rows))
+
+
+def _network(listener: Listener) -> list[tuple[str, object]]:
+    """Where containers reach a listener of a router that is in an engine network."""
+    place = listener.status.get("engineNetwork") or {}
+    return [("Network", f"{place['name']}, at {place['host']}:{place['port']}")] if "host" in place else []
 
 
 def _selector(connector: Connector) -> str:

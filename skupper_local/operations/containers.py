@@ -74,11 +74,13 @@ def find_reach(
     engine: Engine | None = None,
     environ: Mapping[str, str] | None = None,
     to_start: bool = True,
+    former: Reach | None = None,
 ) -> Reach:
     """Where the router of these declarations stands. ``engine`` is the site's, when the caller has it already.
 
-    An empty ``platform`` is one that is not chosen yet. ``to_start`` also finds out which names others have,
-    which only a start has to know. Raises the errors of an engine that does not answer, and NetworkMissingError.
+    An empty ``platform`` is one that is not chosen yet. ``to_start`` also finds out which names others have, which only a start
+    has to know. ``former`` is what was found before: beside an engine that does not answer it stays. Raises the errors of a
+    site's own engine that does not answer, and NetworkMissingError.
     """
     declared = tuple(resources)
     following = _following(declared)
@@ -86,7 +88,7 @@ def find_reach(
     if not platform:
         return Reach()
     if platform == LINUX:
-        return _beside_engines(following, namespace, environ)
+        return _beside_engines(following, namespace, environ, former or Reach())
     network = _network(declared)
     if platform == "podman" and not network and not following:
         return Reach()
@@ -99,11 +101,25 @@ def find_reach(
         return _followed(reach, following, connected, namespace)
 
 
-def reach_now(resources: Iterable[Resource], *, namespace: str, platform: str, endpoint: str = "") -> Reach:
+def reach_now(
+    resources: Iterable[Resource],
+    *,
+    namespace: str,
+    platform: str,
+    endpoint: str = "",
+    former: Reach | None = None,
+) -> Reach:
     """As :func:`find_reach`, for a status: an engine that does not answer is the reason that is shown."""
     declared = tuple(resources)
     try:
-        return find_reach(declared, namespace=namespace, platform=platform, endpoint=endpoint, to_start=False)
+        return find_reach(
+            declared,
+            namespace=namespace,
+            platform=platform,
+            endpoint=endpoint,
+            to_start=False,
+            former=former,
+        )
     except SkupperLocalError as error:
         unknown = Followed(
             obstacles=(Obstacle("", f"{error.what}: {error.why}" if error.why else error.what, ""),)
@@ -199,32 +215,39 @@ def _loopback_ports(declared: Iterable[Resource]) -> frozenset[int]:
 # Beside the engines of the machine.
 
 
-def _beside_engines(following: Following, namespace: str, environ: Mapping[str, str]) -> Reach:
-    """The reach of a router that is a process of this machine."""
+def _beside_engines(following: Following, namespace: str, environ: Mapping[str, str], former: Reach) -> Reach:
+    """The reach of a router that is a process of this machine.
+
+    An engine that does not answer says nothing of its containers: those go on as they are, and so does what leads to them.
+    """
     if not following:
         return Reach()
     found: dict[str, Followed] = {}
     asked: list[str] = []
+    silence: Obstacle | None = None
     for name in _ENGINES:
-        endpoint = engine_endpoint(name, environ, os.getuid())
-        if endpoint in asked or not os.path.exists(socket_path(endpoint)):
-            continue
         try:
+            endpoint = engine_endpoint(name, environ, os.getuid())
+            if endpoint in asked or not os.path.exists(socket_path(endpoint)):
+                continue
             with _connected(name, endpoint, None, environ) as engine:
                 asked.append(endpoint)
-                facts = engine.facts()
-                reach = Reach(rootless=facts.rootless, engine=name)
+                reach = Reach(rootless=engine.facts().rootless, engine=name)
                 there = _followed(reach, following, engine, namespace).followed
         except SkupperLocalError as error:
-            there = dict.fromkeys(following, Followed(obstacles=(Obstacle("", error.what, error.next_step),)))
+            silence = silence or Obstacle("", error.what, error.next_step)
+            continue
         for connector, followed in there.items():
             known = found.get(connector)
             if known is None or (followed.targets and not known.targets):
                 found[connector] = followed
-    nobody = Obstacle("", "no container engine answers on this machine", "start it, or name a host")
-    return Reach(
-        followed={name: found.get(name, Followed(obstacles=(nobody,))) for name in following},
-    )
+    if not asked and silence is None:
+        silence = Obstacle("", "no container engine answers on this machine", "start it, or name a host")
+    for connector in following:
+        if silence and not found.get(connector, Followed()).targets:
+            kept = former.followed.get(connector, Followed()).targets
+            found[connector] = Followed(kept, (silence,))
+    return Reach(followed=found)
 
 
 # In a container.

@@ -24,7 +24,7 @@ from skupper_local.operations.adoption import (
     site_platform,
     takeover_lines,
 )
-from skupper_local.operations.containers import find_reach
+from skupper_local.operations.containers import find_reach, read_reach
 from skupper_local.operations.declarations import read_declarations
 from skupper_local.operations.errors import NoSiteError
 from skupper_local.operations.image import choose_policy
@@ -133,6 +133,7 @@ def prepare_change(
             platform=placement.platform,
             endpoint=placement.endpoint,
             engine=engine,
+            former=read_reach(paths),
         )
         prepared = prepare(paths, state, choices, platform=placement.platform, reach=reach)
         container = _container(paths, prepared, placement, engine)

@@ -227,7 +227,13 @@ def _judge(
         reach = read_reach(paths)
     else:
         platform = placement.platform if paths.router_config.exists() else ""
-        reach = reach_now(declared, namespace=paths.name, platform=platform, endpoint=placement.endpoint)
+        reach = reach_now(
+            declared,
+            namespace=paths.name,
+            platform=platform,
+            endpoint=placement.endpoint,
+            former=read_reach(paths),
+        )
     resources = with_statuses(
         (*declared, *generated), observed, site_id=site_id, now=now, down_reason=reason, reach=reach
     )

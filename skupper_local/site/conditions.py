@@ -20,6 +20,7 @@ _OWN_KEYS = frozenset(
         "conditions",
         "endpoints",
         "containers",
+        "engineNetwork",
         "sitesInNetwork",
         "hasMatchingConnector",
         "hasMatchingListener",

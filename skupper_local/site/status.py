@@ -219,7 +219,17 @@ class _Judge:
             matched = Condition("Matched", PENDING, "No matching connectors")
         elif socket and socket.up is False:
             matched = Condition("Matched", PENDING, f"not listening on {listener.host}:{listener.port} yet")
-        return [configured, matched], {"hasMatchingConnector": reachable}
+        return [configured, matched], {
+            **self.place_in_network(listener.port),
+            "hasMatchingConnector": reachable,
+        }
+
+    def place_in_network(self, port: int) -> dict[str, Any]:
+        """Where containers reach a listener whose router is in an engine network."""
+        if not self.reach.network:
+            return {}
+        place = {"name": self.reach.network, "host": self.reach.router_name, "port": str(port)}
+        return {"engineNetwork": {key: value for key, value in place.items() if value}}
 
     def multi_key_listener(self, listener: MultiKeyListener) -> tuple[list[Condition], dict[str, Any]]:
         if not self.observed:

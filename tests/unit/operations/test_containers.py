@@ -144,6 +144,24 @@ def test_an_engine_that_does_not_answer_is_the_reason_of_the_connectors_that_nee
     assert "no container engine" in str(beside.followed["web"].obstacles[0])
 
 
+@pytest.mark.parametrize("endpoint", ["unix:///nowhere/podman.sock", "tcp://10.0.0.1:2375"])
+def test_what_was_found_before_stays_while_no_engine_answers(endpoint: str) -> None:
+    text = site() + document("Connector", "web", routingKey="web", port=80, selector="app=web")
+    resources = decode_documents(text, "-").require()
+    target = Target("127.0.0.1", 9100, "web", by_port=True)
+    found = find_reach(
+        resources,
+        namespace="west",
+        platform="linux",
+        environ={"CONTAINER_ENDPOINT": endpoint},
+        former=Reach(followed={"web": Followed((target,)), "gone": Followed((target,))}),
+    )
+    assert set(found.followed) == {"web"}
+    assert found.followed["web"].targets == (target,)
+    assert found.followed["web"].obstacles
+    assert not found.followed["web"].out_of_reach
+
+
 def test_ports_of_a_container_are_looked_for_where_it_publishes_them() -> None:
     reach = Reach(network="apps", router_name="west-skupper-router", host_name="h")
     model = model_of(site() + listener("web", 8080, "127.0.0.1"), platform="podman", reach=reach)

@@ -328,3 +328,4 @@ def test_listeners_in_an_engine_network_are_judged_by_where_they_are_bound() -> 
         model.state.listeners.values(), observe(answers), site_id=SITE_ID, now=NOW, reach=NET
     )
     assert judged.status["status"] == "Ready"
+    assert judged.status["engineNetwork"] == {"name": "apps", "host": "west-skupper-router", "port": "8080"}
