@@ -18,6 +18,7 @@ from skupper_local.namespace.resource_files import read_resource_files
 _ANSWER_SECONDS = 3.0
 _MOST_HOSTS = 20
 _SOON_DAYS = 30
+_VERY_SOON_DAYS = 7
 _LOOKUP_SECONDS = 2.0
 _CONNECT_SECONDS = 2.0
 _CODES = (
@@ -191,16 +192,16 @@ def certificates(subject: Subject) -> Iterator[Result]:
             continue
         days = description.days_left
         least = min(least or (days, item.name), (days, item.name))
+        ends = f"{item.name} ends in {days} days"
         if days < 0:
+            ago = f"{-days - 1} days ago" if days < -1 else "less than a day ago"
             found.append(
-                failed("certificate-days", f"{item.name} expired {-days} days ago", "nobody accepts it", fix)
+                failed("certificate-days", f"{item.name} expired {ago}", "nobody accepts it any more", fix)
             )
+        elif days <= _VERY_SOON_DAYS:
+            found.append(failed("certificate-days", ends, "links and tools fail after that", fix))
         elif days < _SOON_DAYS:
-            found.append(
-                warning(
-                    "certificate-days", f"{item.name} ends in {days} days", "it is not valid after that", fix
-                )
-            )
+            found.append(warning("certificate-days", ends, "it is not valid after that", fix))
     yield from found
     if least and not found:
         yield ok(

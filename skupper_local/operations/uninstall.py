@@ -195,11 +195,8 @@ class _Work:
     def _concerned(self, name: str) -> bool:
         """Whether there may be something of ours in that engine."""
         record = self._record()
-        return (
-            self.platform == name
-            or name in self._images
-            or any(item.platform == name for item in (*record.units, *record.images))
-        )
+        recorded = {item.platform for item in record.units} | {item.platform for item in record.images}
+        return self.platform == name or name in self._images or name in recorded
 
     def _endpoints(self, name: str) -> tuple[str, ...]:
         found = [item.endpoint for item in self._record().images if item.platform == name]
