@@ -107,9 +107,17 @@ def client(
 
 
 def merged(one: CertificateWanted, other: CertificateWanted) -> CertificateWanted | None:
-    """One certificate for two users that declared the same name; None when it cannot serve both."""
-    if (one.purpose, one.issuer) != (other.purpose, other.issuer):
+    """One certificate for two users that declared the same name; None when it cannot serve both.
+
+    Who shows no certificate is served by any of the same CA.
+    """
+    if one.issuer != other.issuer:
         return None
+    if one.purpose is not other.purpose:
+        shown, verifying = (other, one) if one.trust_only else (one, other)
+        if not verifying.trust_only:
+            return None
+        return replace(shown, used_by=distinct((*one.used_by, *other.used_by)))
     return replace(
         one,
         hosts=distinct((*one.hosts, *other.hosts)),
@@ -125,6 +133,8 @@ def declared_for(needed: CertificateWanted, declared: CertificateWanted) -> Cert
     The declared subject counts, and its hosts are added. For listeners and connectors the declared CA signs; who links to
     the site trusts the CA of the access, so that one stays.
     """
+    if needed.trust_only:
+        return replace(declared, used_by=distinct((*needed.used_by, *declared.used_by)))
     if declared.purpose is not needed.purpose or needed.issuer not in (SERVICE_CA, declared.issuer):
         return None
     return replace(

@@ -183,6 +183,7 @@ class _Derivation:
     def local_access(self) -> Access:
         port = self.facts.ports[_port_key(LOCAL_ACCESS, "normal")]
         resource = RouterAccess(
+            origin=self.state.site.origin,
             metadata=Metadata(name=LOCAL_ACCESS, namespace=self.state.namespace),
             roles=(AccessRole(name="normal", port=port),),
             bind_host=_LOCAL_HOST,
@@ -202,6 +203,7 @@ class _Derivation:
     def automatic_access(self) -> RouterAccess:
         name = self.state.site.name
         return RouterAccess(
+            origin=self.state.site.origin,  # the Site asks for it
             metadata=Metadata(name=name, namespace=self.state.namespace),
             roles=tuple(
                 AccessRole(name=role, port=self.facts.ports[_port_key(name, role)]) for role in DEFAULT_PORTS
@@ -241,6 +243,9 @@ class _Derivation:
                 together = declared_for(known, wanted)
             else:
                 together = merged(known, wanted)
+            if together is None and known and wanted.name in self.facts.supplied_hosts:
+                # What the user supplied may serve both; whether it does for the first is checked when it is taken.
+                together = replace(known, used_by=distinct((*known.used_by, *wanted.used_by)))
             if together:
                 leaves[wanted.name] = together
             elif known:

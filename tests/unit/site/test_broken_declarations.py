@@ -382,6 +382,7 @@ PROXY = document(
 PROXY_SECRET = "apiVersion: v1\nkind: Secret\nmetadata: {name: p}\nstringData:\n"
 TWO_WILD = {"a.yaml": site() + listener("a", host="::"), "b.yaml": listener("b", host="::1")}
 TWO_SEVERAL = {"a.yaml": site() + multi_key_listener("a"), "b.yaml": multi_key_listener("b")}
+SHOWING = connector("a", tlsCredentials="x", useClientCert=True)
 FOR_A_CLIENT = document("Certificate", "x", subject="x", ca="c", client=True)
 OTHER_LINK = LINK.replace("inter-router", "x")
 CLASHING_LINK = LINK.replace("name: link-go-east", "name: west")
@@ -524,7 +525,10 @@ BETWEEN: list[tuple[str, dict[str, str], str, int, str]] = [
     ),
     (
         "server and client",
-        {"a.yaml": site() + listener("a", tlsCredentials="x"), "b.yaml": connector("a", tlsCredentials="x")},
+        {
+            "a.yaml": site() + listener("a", tlsCredentials="x"),
+            "b.yaml": connector("a", tlsCredentials="x", useClientCert=True),
+        },
         "b.yaml",
         3,
         "spec.tlsCredentials",

@@ -222,7 +222,7 @@ def test_listeners_with_one_name_for_credentials_share_a_certificate() -> None:
     [
         listener("a", tlsCredentials="x") + connector("b", tlsCredentials="x", useClientCert=True),
         access("x") + listener("a", tlsCredentials="x"),
-        access("x") + connector("a", tlsCredentials="client-x"),
+        access("x") + connector("a", tlsCredentials="client-x", useClientCert=True),
     ],
     ids=["server and client", "link access and listener", "client of a link access"],
 )
@@ -233,6 +233,23 @@ def test_credentials_that_cannot_serve_both_users_are_refused(text: str) -> None
     assert problem.field == "spec.tlsCredentials"
     assert "names credentials of" in problem.rule
     assert "signed by" in problem.rule
+
+
+def test_a_connector_that_shows_no_certificate_shares_those_of_a_listener() -> None:
+    text = site() + listener("a", host="10.0.0.9", tlsCredentials="x") + connector("b", tlsCredentials="x")
+    model = model_of(text)
+    shared = certificate(model, "x")
+    assert (shared.purpose, shared.used_by) == (Purpose.SERVER, ("Listener a", "Connector b"))
+    assert not shared.trust_only
+    assert CredentialsCopy("x-profile", certificate="x") in model.copies
+    own = document("Certificate", "x", subject="x", ca="company", server=True, hosts=["x.example"])
+    assert certificate(model_of(site() + connector("b", tlsCredentials="x") + own), "x").issuer == "company"
+
+
+def test_what_the_user_supplied_may_serve_both_sides() -> None:
+    text = listener("a", tlsCredentials="x") + connector("b", tlsCredentials="x", useClientCert=True)
+    model = model_of(site() + text, supplied_hosts={"x": ("x.example",)})
+    assert certificate(model, "x").used_by == ("Listener a", "Connector b")
 
 
 def test_the_files_of_profiles_that_no_certificate_has_are_named() -> None:
@@ -331,7 +348,8 @@ def test_who_links_to_a_site_trusts_the_ca_of_the_access_whatever_is_declared() 
             "Certificate x",
         ),
         (
-            connector("a", tlsCredentials="x") + declared("x", subject="x", ca="c", server=True),
+            connector("a", tlsCredentials="x", useClientCert=True)
+            + declared("x", subject="x", ca="c", server=True),
             "Certificate x",
         ),
         (declared("x", subject="x", signing=True) + listener("a", tlsCredentials="x"), "Certificate x"),
