@@ -233,9 +233,8 @@ def _place_lines(view: SystemView) -> list[tuple[str, str]]:
         health = f", {where.health}" if where.health else ""
         lines.append(("Container", f"{where.container} ({where.container_id}{health})"))
     if view.network:
-        lines.append(
-            ("Network", f"{view.network}, where containers reach it as {where.container or 'its name'}")
-        )
+        called = f", where containers reach it as {view.name_there}" if view.name_there else ""
+        lines.append(("Network", f"{view.network}{called}"))
     return lines
 
 

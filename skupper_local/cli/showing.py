@@ -121,7 +121,14 @@ def show_connectors(target: Target, name: str, output: str) -> None:
 def _network(listener: Listener) -> list[tuple[str, object]]:
     """Where containers reach a listener of a router that is in an engine network."""
     place = listener.status.get("engineNetwork") or {}
-    return [("Network", f"{place['name']}, at {place['host']}:{place['port']}")] if "host" in place else []
+    if not place:
+        return []
+    return [
+        (
+            "Network",
+            f"{place['name']}, at {place['host']}:{place['port']}" if "host" in place else place["name"],
+        )
+    ]
 
 
 def _selector(connector: Connector) -> str:

@@ -282,13 +282,14 @@ def _standing(engine: Engine, facts: EngineFacts, network: str, namespace: str) 
     if not network and facts.network_is_ours:
         return reach
     network = network or own
+    names = network != _NAMELESS[name] and (name != "podman" or any(map(os.path.exists, _NAME_SERVERS)))
     return replace(
         reach,
         network=network,
-        router_name=container_name(namespace),
+        router_name=container_name(namespace) if names else "",
         host_name=_HOST_NAMES[name],
         host_address=_host_address(name, facts),
-        names=network != _NAMELESS[name] and (name != "podman" or any(map(os.path.exists, _NAME_SERVERS))),
+        names=names,
     )
 
 

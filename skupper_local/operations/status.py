@@ -66,7 +66,8 @@ class SiteView:
 
 @dataclass(frozen=True)
 class SystemView:
-    """How the site of a namespace runs. ``network`` is the engine network its router was put on; empty: the machine's own."""
+    """How the site of a namespace runs. ``network`` is the engine network its router was put on (empty: the machine's own), and
+    ``name_there`` what containers call it there."""
 
     namespace: str
     site: str
@@ -84,6 +85,7 @@ class SystemView:
     warnings: tuple[str, ...]
     where: Whereabouts
     network: str = ""
+    name_there: str = ""
 
     def count(self, kind: str) -> tuple[int, int]:
         """How many resources of a kind are declared, and how many of them are Ready."""
@@ -132,12 +134,14 @@ def view_system(target: Target, *, seconds: float = STATUS_SECONDS) -> SystemVie
     elif state == "running" and observed is None:
         state = "not answering"
     sites = declarations.of_kind("Site")
+    reach = read_reach(paths)
     return SystemView(
         namespace=paths.name,
         site=sites[0].resource.name if sites else "",
         platform=platform,
         where=where,
-        network=read_reach(paths).network,
+        network=reach.network,
+        name_there=reach.router_name,
         program=choices.router_program or choices.router_kind,
         desired=desired.value if desired else "",
         state=state,

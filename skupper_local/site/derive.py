@@ -324,7 +324,7 @@ class _Derivation:
         """Under which names clients of a listener may call it: the host bound, or every name of the machine; and in an engine
         network the router's names there."""
         reach = self.facts.reach
-        there = (reach.router_name, name) if reach.network else ()
+        there = (reach.router_name, name) if reach.router_name else ()
         if not is_unspecified(host):
             return distinct((host, *(LOOPBACK_NAMES if is_loopback(host) else ()), *there))
         named = (self.facts.hostname,) if self.facts.hostname else ()

@@ -96,11 +96,11 @@ class Followed:
 class Reach:
     """Where the router stands.
 
-    ``network`` is the engine network it is in (empty: the machine's), ``router_name`` its name there and ``host_name`` the
-    machine's, ``host_address`` what the engine has to be told of it (empty: it knows). ``names`` tells whether that network
-    resolves the names of containers, and ``taken`` which ones others have. ``rootless`` and ``engine`` are of the engine that
-    has the containers. ``loopback_ports`` are those at which this machine listens on its loopback alone. ``followed`` is, by
-    the name of the connector, what its containers have come to.
+    ``network`` is the engine network it is in (empty: the machine's), ``router_name`` its name there (empty: it has none) and
+    ``host_name`` the machine's, ``host_address`` what the engine has to be told of it (empty: it knows). ``names`` tells
+    whether that network resolves the names of containers, and ``taken`` which ones others have. ``rootless`` and ``engine``
+    are of the engine that has the containers. ``loopback_ports`` are those at which this machine listens on its loopback
+    alone. ``followed`` is, by the name of the connector, what its containers have come to.
     """
 
     network: str = ""
