@@ -19,7 +19,10 @@ EXIT_BROKEN_PIPE = 141
 
 def report(error: SkupperLocalError, arguments: Sequence[str]) -> int:
     """Print an error of ours; returns the exit status."""
-    _print(error.code, error.what, error.why, error.next_step, error.exit_status, arguments)
+    from skupper_local.checks.explained import EXPLAINED_BY
+
+    checks = EXPLAINED_BY.get(error.code, ())
+    _print(error.code, error.what, error.why, error.next_step, error.exit_status, arguments, checks)
     return error.exit_status
 
 
@@ -75,15 +78,27 @@ def wants_json(arguments: Sequence[str]) -> bool:
     return False
 
 
-def _print(code: str, what: str, why: str, next_step: str, status: int, arguments: Sequence[str]) -> None:
+def _print(
+    code: str,
+    what: str,
+    why: str,
+    next_step: str,
+    status: int,
+    arguments: Sequence[str],
+    checks: Sequence[str] = (),
+) -> None:
+    """``checks`` are those of ``system check`` that explain the error."""
     if wants_json(arguments):
         import json
 
-        error = {"code": code, "what": what, "why": why, "next": next_step, "exitStatus": status}
+        error: dict[str, object] = {"code": code, "what": what, "why": why, "next": next_step}
+        error.update({"checks": list(checks)} if checks else {}, exitStatus=status)
         print(json.dumps({"error": error}, indent=2), file=sys.stderr)
         return
     lines = [f"{coloured(f'error [{code}]:', RED, sys.stderr)} {harmless(what)}"]
-    lines += [f"  {label}: {_indented(text)}" for label, text in (("why", why), ("next", next_step)) if text]
+    look = f"skupper-local system check ({', '.join(checks)})" if checks else ""
+    parts = (("why", why), ("next", next_step), ("check", look))
+    lines += [f"  {label}: {_indented(text)}" for label, text in parts if text]
     print("\n".join(lines), file=sys.stderr)
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from skupper_local.errors import InvalidRequestError, SkupperLocalError
-from skupper_local.host.programs import find_program
+from skupper_local.host.programs import find_program, systemd_is_running
 from skupper_local.namespace.installation import (
     AddedImage,
     ChangedUnit,
@@ -155,13 +155,21 @@ class _Work:
     def make_data_home(self, namespaces: Path) -> None:
         """The directory for namespaces, private. Its record lies in it, so this one is written afterwards."""
         missing = missing_directories(namespaces)
-        if not missing:
+        # The first site makes the directory of its unit, and its teardown leaves that behind.
+        units = missing_directories(self.manager.unit_directory()) if not self.obstacle else ()
+        if missing:
+            make_directories(namespaces)
+            self.done.append(f"made {namespaces} for sites")
+        else:
             self.found.append(f"sites are kept in {namespaces}")
-            return
-        make_directories(namespaces)
-        self.record = replace(self.record, directories=(*self.record.directories, *missing))
-        write_installation(self.data_home, self.record)
-        self.done.append(f"made {namespaces} for sites")
+        self.record_directories(*missing, *units)
+
+    def record_directories(self, *made: str) -> None:
+        """Directories that are not there, or were not until now."""
+        known = dict.fromkeys((*self.record.directories, *made))
+        if len(known) > len(self.record.directories):
+            self.record = replace(self.record, directories=tuple(known))
+            write_installation(self.data_home, self.record)
 
 
 def _refuse(wishes: InstallWishes) -> None:
@@ -228,13 +236,10 @@ def _prepare_engine(work: _Work, platform: str, endpoint: str, environ: Mapping[
         return
     socket = path if not os.path.lexists(path) else ""
     changed = ChangedUnit(platform, unit, enable, start, socket)
-    made = missing_directories(work.manager.unit_directory()) if enable else ()
-    made += missing_directories(Path(path).parent)  # the unit makes it, and leaves it behind
-    record = replace(
-        work.record,
-        units=_merged(work.record.units, changed),
-        directories=(*work.record.directories, *made),
-    )
+    work.record_directories(
+        *missing_directories(Path(path).parent)
+    )  # the unit makes it, and leaves it behind
+    record = replace(work.record, units=_merged(work.record.units, changed))
 
     def act() -> None:
         if enable:
@@ -319,5 +324,5 @@ def _prepare_lingering(work: _Work, wishes: InstallWishes) -> None:
             record,
             lambda: set_lingering(uid, on=True),
         )
-    elif not work.obstacle:
+    elif systemd_is_running():
         work.advice.append(f"{lingering_warning(uid)} (or repeat this with --enable-linger)")

@@ -301,7 +301,7 @@ def certificate(end: datetime) -> bytes:
 
 
 def test_a_key_that_others_can_read_fails() -> None:
-    with tempfile.TemporaryDirectory(dir="/tmp") as place:  # noqa: S108 - others can come here
+    with tempfile.TemporaryDirectory(dir="/tmp") as place:
         paths = NamespacePaths.of(NAMESPACE, Path(place) / "skupper")
         key = paths.runtime_certs / "west" / "tls.key"
         key.parent.mkdir(parents=True)
