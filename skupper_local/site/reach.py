@@ -16,6 +16,7 @@ An engine network here is one that others can join; ``host`` is none.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
@@ -25,6 +26,9 @@ from skupper_local.resources.settings import ContainerChoice, How, containers_fo
 from skupper_local.site.sockets import is_loopback, is_unspecified
 
 ALL_ADDRESSES = "0.0.0.0"  # noqa: S104 - inside a container: what the machine shows is what is published
+_RESOLVED = re.compile(r"[a-z][-_a-z0-9]{0,62}")
+"""Names that lead there on every engine: capital letters and dots are beyond some name servers, digits are read as addresses."""
+
 HOST = "host"
 """The name under which engines list a container that is on the machine's own network."""
 
@@ -243,7 +247,8 @@ def _from_network(container: SeenContainer, port: int, reach: Reach) -> Target |
     """Where a router in an engine network reaches it."""
     address = container.addresses.get(reach.network, "")
     if address:
-        return Target(container.name if reach.names else address, port, container.name)
+        by_name = reach.names and _RESOLVED.fullmatch(container.name)
+        return Target(container.name if by_name else address, port, container.name)
     if HOST in container.addresses:
         return Target(reach.host_name, port, container.name, by_port=True)
     for host, host_port in container.published.get(port, ()):

@@ -233,6 +233,31 @@ def test_one_container_out_of_reach_does_not_take_the_others_along() -> None:
     assert resolve(WEB, 8080, containers[1:], NET).out_of_reach
 
 
+def test_a_network_full_of_odd_names_makes_this_configuration() -> None:
+    odd = [
+        web(name, addresses={"apps": f"10.89.0.{number}"})
+        for number, name in enumerate(("web_1", "Web", "a.b", "1", 'x" , "y', "späť\n", "a" * 64), start=2)
+    ]
+    found = resolve(WEB, 8080, odd, NET)
+    reach = Reach(network="apps", router_name="r", host_name="h", names=True, followed={"web": found})
+    model = model_of(
+        site() + follows("web", selector="app=web") + listener("x", 8081, "::1") + connector("y", 1, "::1"),
+        platform="podman",
+        reach=reach,
+    )
+    assert places(model, "tcpConnector", "tcpListener") == {
+        "connector/web@10.89.0.5": ("10.89.0.5", "8080"),
+        "connector/web@10.89.0.3": ("10.89.0.3", "8080"),
+        "connector/web@10.89.0.4": ("10.89.0.4", "8080"),
+        "connector/web@10.89.0.6": ("10.89.0.6", "8080"),
+        "connector/web@10.89.0.7": ("10.89.0.7", "8080"),
+        "connector/web@10.89.0.8": ("10.89.0.8", "8080"),
+        "connector/web@web_1": ("web_1", "8080"),
+        "connector/y@h": ("h", "1"),
+        "listener/x": ("0.0.0.0", "8081"),
+    }
+
+
 def test_two_containers_behind_published_ports_are_told_apart() -> None:
     containers = [web("a", published={8080: (("", 1),)}), web("b", published={8080: (("", 2),)})]
     found = resolve(WEB, 8080, containers, Reach(rootless=True))
