@@ -23,16 +23,13 @@ import pytest
 from skupper_local.platforms.container import container_name
 from skupper_local.platforms.engine import ContainerFacts, Engine
 from tests.rig.hosts import unique
+from tests.rig.images import build_our_image
 from tests.rig.machine import COMMAND, Machine, eventually
-from tests.rig.private_engines import NetworkNamespace, PrivateDocker, PrivateEngine, PrivatePodman, why_not
+from tests.rig.private_engines import NetworkNamespace, PrivateDocker, PrivateEngine, PrivatePodman
 from tests.rig.registry import build_image, write_archive
 
-pytestmark = [
-    pytest.mark.skipif(bool(why_not()), reason=why_not()),
-    pytest.mark.timeout(180),
-]
+pytestmark = pytest.mark.timeout(300)
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 IMAGE = "localhost/skupper-local-router:1"
 NEWER = "localhost/skupper-local-router:2"
 BROKEN = "localhost/skupper-local-router:broken"
@@ -58,7 +55,7 @@ class Engines:
 
 
 @pytest.fixture(scope="module")
-def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engines]:
+def engines(real_system: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engines]:
     directory = tmp_path_factory.mktemp("engines")
     network = NetworkNamespace(unique("sites"))
     started: list[PrivateEngine] = []
@@ -68,7 +65,11 @@ def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engines]:
             engine = kind(directory / kind.platform, network)
             started.append(engine)
             engine.start()
-        archives = [_built(directory, IMAGE), _built(directory, NEWER), _broken(directory)]
+        archives = [
+            build_our_image(directory / "first.tar", IMAGE),
+            build_our_image(directory / "second.tar", NEWER),
+            _broken(directory),
+        ]
         for engine in started:
             with closing(engine.connect()) as connected:
                 for archive in archives:
@@ -78,15 +79,6 @@ def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engines]:
         for engine in started:
             engine.remove()
         network.remove()
-
-
-def _built(directory: Path, reference: str) -> Path:
-    name, _, tag = reference.rpartition(":")
-    archive = directory / f"{tag}.tar"
-    program = REPOSITORY / "packaging/container/build_image.py"
-    words = (sys.executable, str(program), "-o", str(archive), "--name", name, "--tag", tag)
-    subprocess.run(words, check=True, capture_output=True)
-    return archive
 
 
 def _broken(directory: Path) -> Path:
