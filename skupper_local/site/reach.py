@@ -27,7 +27,7 @@ from skupper_local.site.sockets import is_loopback, is_unspecified
 
 ALL_ADDRESSES = "0.0.0.0"  # noqa: S104 - inside a container: what the machine shows is what is published
 _RESOLVED = re.compile(r"[a-z][-_a-z0-9]{0,62}")
-"""Names that lead there on every engine: capital letters and dots are beyond some name servers, digits are read as addresses."""
+"""Names that lead there on every engine: capital letters and dots are not found by some name servers, digits mean addresses."""
 
 HOST = "host"
 """The name under which engines list a container that is on the machine's own network."""
