@@ -215,10 +215,9 @@ def _declared(held: HeldLock) -> tuple[SiteState, tuple[str, ...]]:
     """The declared site, and what the user should read about the declarations."""
     paths = held.paths
     declarations = read_declarations(paths.input_resources)
-    resources = declarations.require()
-    if not declarations.of_kind("Site"):
+    if not declarations.problems and not declarations.of_kind("Site"):
         raise no_site(paths)
-    assembled = assemble(resources, namespace=paths.name)
+    assembled = assemble(declarations.resources, namespace=paths.name, broken=declarations.problems)
     warnings = [*declarations.warnings, *(str(warning) for warning in assembled.warnings)]
     tightened = held.tighten_permissions()
     if tightened:

@@ -5,7 +5,7 @@ Rules between resources live in :mod:`skupper_local.site`. Everything here is pu
 
 from skupper_local.resources.decode import Decoded, decode_documents
 from skupper_local.resources.encode import document_of, encode_document, encode_documents, encode_resource
-from skupper_local.resources.kinds import kept_because
+from skupper_local.resources.kinds import kept_because, meant_otherwise
 from skupper_local.resources.model import (
     AccessGrant,
     AccessRole,
@@ -85,6 +85,7 @@ __all__ = [
     "kept_because",
     "kind_of",
     "kind_rule",
+    "meant_otherwise",
     "name_rule",
     "object_name_rule",
     "port_rule",

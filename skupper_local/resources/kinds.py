@@ -42,6 +42,13 @@ def kept_because(resource: Resource) -> str:
     return f"is kept and not acted on: {why}" if why else ""
 
 
+def meant_otherwise(resource: Resource) -> bool:
+    """Whether a resource is of a kind that is not known and looks like a known one."""
+    return isinstance(resource, OtherResource) and bool(
+        other_kind_meant(resource.other_api_version, resource.other_kind)
+    )
+
+
 def kind_meant(name: str) -> type[Resource] | None:
     """The known kind that a name probably means, whatever its case."""
     import difflib

@@ -28,6 +28,7 @@ from skupper_local.resources import (
     in_namespace,
     kept_because,
     kind_of,
+    meant_otherwise,
     port_rule,
     printable,
     shown,
@@ -336,7 +337,7 @@ class _Assembly:
     def name_others(self) -> None:
         for resource in self.by_title.values():
             why = kept_because(resource)
-            if why:
+            if why and not meant_otherwise(resource):  # that was told when it was read
                 self.warn(resource, "", None, why)
 
     def result(self) -> Assembled:

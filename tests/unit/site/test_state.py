@@ -237,6 +237,12 @@ def test_kinds_not_acted_on_are_kept_and_named() -> None:
     ]
 
 
+def test_a_kind_that_looks_like_another_is_not_told_twice() -> None:
+    decoded = decode_documents(site() + document("Listner", "a"), "site.yaml")
+    assert len(decoded.warnings) == 1
+    assert not assemble(decoded.require(), namespace="west").warnings
+
+
 def test_every_broken_rule_is_reported_at_once() -> None:
     text = (
         site(edge=True, linkAccess="x")
