@@ -189,7 +189,7 @@ class _Work:
                 self._busy[name] = f"{name} does not answer, so it is not known who uses it"
                 if self._concerned(name):
                     self.failed.append(f"{name} could not be looked at: {error}. {_step(error)}")
-                else:
+                elif os.access(socket_path(endpoint), os.W_OK):  # else nothing there can be this user's
                     self.left.append(f"{name} was not looked at: {error.why or error.what}")
 
     def _concerned(self, name: str) -> bool:
