@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 SECONDS_ARG := $(if $(SECONDS),$(SECONDS),60)
 
-.PHONY: help demo check lint types unit test bench soak image clean
+.PHONY: help demo check lint types unit test bench soak image man clean
 .DEFAULT_GOAL := help
 
 help:
@@ -15,6 +15,7 @@ help:
 	@echo "make bench   figures beside direct TCP (and beside SKROUTERD=/path when given)"
 	@echo "make soak    SECONDS=60 SEED=1: fuzzing, kills and churn"
 	@echo "make image   router.tar, a container image with the embedded router, built offline"
+	@echo "make man     the manual pages, in build/man"
 	@echo "make clean   remove what make has made"
 	@echo "Another interpreter: PYTHON=python3.12. Another place for its virtual environment: VENV=/path."
 
@@ -49,7 +50,7 @@ lint: $(VENV)/.test
 
 types: $(VENV)/.test
 	$(BIN)/mypy
-	$(BIN)/mypy packaging/container/*.py
+	$(BIN)/mypy packaging/container/*.py packaging/man/*.py
 
 unit: $(VENV)/.test
 	$(BIN)/pytest tests/unit
@@ -69,6 +70,9 @@ soak: $(VENV)/.test
 
 image: $(VENV)/.program
 	@$(BIN)/python packaging/container/build_image.py -o router.tar
+
+man: $(VENV)/.program
+	@$(BIN)/python packaging/man/make_pages.py build/man
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -43,7 +43,8 @@ def _common_options() -> list[click.Parameter]:
             expose_value=False,
             callback=_remember,
             shell_complete=completing.platforms,
-            help="The platform of the site.  [default: the recorded one, else $SKUPPER_PLATFORM, else linux]",
+            help="The platform of the site: podman, docker or linux.  [default: the recorded one, else"
+            " $SKUPPER_PLATFORM, else the first of these that is there]",
         ),
     ]
 
