@@ -6,6 +6,7 @@ While it does not answer, its end is noticed at once: there is no sense in waiti
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +15,11 @@ from pathlib import Path
 from skupper_local.platforms.face import Platform, RouterReport
 
 READY_SECONDS = 30.0
+_KEEPERS_WORDS = re.compile(
+    r" supervisor: |^skupper-\S+\.service: |^(Starting|Started|Stopping|Stopped|Failed to start) skupper-"
+)
+"""What a supervisor or systemd says in the log of a router; the last words are the router's own."""
+
 _POLL_SECONDS = 0.05
 _LOOK_SECONDS = 0.3
 """Looking costs more than asking: an engine or systemd has to be asked in its turn."""
@@ -68,7 +74,7 @@ def _how_it_ended(report: RouterReport) -> str:
 
 
 def _not_ready(platform: Platform, home: Path, begin: float, reason: str) -> Readiness:
-    lines = [line for line in platform.log(home, 40) if " supervisor: " not in line and line.strip()]
+    lines = [line for line in platform.log(home, 40) if line.strip() and not _KEEPERS_WORDS.search(line)]
     return Readiness(ready=False, seconds=time.monotonic() - begin, reason=reason, lines=tuple(lines[-5:]))
 
 

@@ -139,6 +139,8 @@ def test_a_takeover_that_fails_gives_the_router_back_to_the_references_unit(host
     ran = host.run("skupper-local", "system", "start", "--router", "/root/broken", "-n", "west")
     assert ran.returncode == 1
     assert "the former one runs again" in ran.stderr
+    assert "the sky is falling" in ran.stderr
+    assert "Scheduled restart" not in ran.stderr
     assert host.path(UNIT).read_text() == REFERENCE_UNIT
     host.ok("systemctl", "is-enabled", "skupper-west")
     host.ok("systemctl", "is-active", "skupper-west")

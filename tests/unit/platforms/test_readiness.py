@@ -22,7 +22,16 @@ class Played:
 
     reports: list[RouterReport]
     name: str = "played"
-    lines: list[str] = field(default_factory=lambda: ["2026 supervisor: talk", "first", "", "last"])
+    lines: list[str] = field(
+        default_factory=lambda: [
+            "2026 supervisor: talk",
+            "first",
+            "",
+            "last",
+            "skupper-west.service: Failed with result 'exit-code'.",
+            "Stopped skupper-west.service - Skupper site of namespace west (linux).",
+        ]
+    )
 
     def start(self, spec: RouterSpec) -> None: ...
 
