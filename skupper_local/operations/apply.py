@@ -18,11 +18,12 @@ from skupper_local.operations.errors import SourceUnreadableError
 from skupper_local.operations.target import Target, platform_of
 from skupper_local.resources import (
     InvalidResourcesError,
-    OtherResource,
     Problem,
     Resource,
     decode_documents,
+    kept_because,
     kind_of,
+    meant_otherwise,
 )
 from skupper_local.resources.nodes import MAX_BYTES
 
@@ -117,9 +118,9 @@ def apply_sources(target: Target, sources: Iterable[Source]) -> Applied:
     platform_of(target)
     resources, warnings = _decoded(sources)
     warnings.extend(
-        f"{resource.title}: kept, and not acted on by this version"
+        f"{resource.title}: {kept_because(resource)}"
         for resource in resources
-        if isinstance(resource, OtherResource) and str(resource.title) not in " ".join(warnings)
+        if kept_because(resource) and not meant_otherwise(resource)
     )
     with lock_namespace(target.paths, command=target.command) as held:
         written = declare(held, resources, force=False, overwrite=True)

@@ -125,6 +125,10 @@ class _DocumentReader(FieldReader):
             self.wrong(document, "", "must be a resource: a map with apiVersion, kind and metadata")
             return None
         self.subject = _subject(document)
+        if _text_of(document, "kind") == "List":  # one whose items are a list has been taken apart
+            items = document.entries.get("items")
+            self.wrong(items or document, "items", "must be a list of resources" if items else "is missing")
+            return None
         kind = self.required_text(document, "kind", _kind_rule)
         api_version = self.required_text(document, "apiVersion", None)
         known = KINDS.get((api_version, kind))

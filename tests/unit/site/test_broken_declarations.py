@@ -267,6 +267,8 @@ TEXTS: list[tuple[str, str | bytes, int, str]] = [
     ("a list", "- a\n- b\n", 1, ""),
     ("a text", "hello\n", 1, ""),
     ("a number in a list of resources", "kind: List\nitems:\n- 5\n", 3, ""),
+    ("a list without items", "apiVersion: v1\nkind: List\n", 1, "items"),
+    ("a list of one thing", "apiVersion: v1\nkind: List\nitems: {kind: Site}\n", 3, "items"),
     ("no kind", "apiVersion: v1\nmetadata: {name: a}\n", 1, "kind"),
     ("null kind", "apiVersion: v1\nkind:\nmetadata: {name: a}\n", 2, "kind"),
     ("kind in lower case", "apiVersion: v1\nkind: secret\nmetadata: {name: a}\n", 2, "kind"),
