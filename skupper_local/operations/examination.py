@@ -9,8 +9,10 @@ from skupper_local.namespace.records import read_choices
 from skupper_local.operations.adoption import site_platform
 from skupper_local.operations.image import choose_image
 from skupper_local.operations.install import platform_meant
-from skupper_local.operations.placement import LINUX, choose_place
+from skupper_local.operations.placement import LINUX
 from skupper_local.operations.target import Target, platform_of
+from skupper_local.platforms.endpoints import engine_endpoint, socket_path
+from skupper_local.platforms.face import Placement
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,7 +36,7 @@ def facts_of(
         platform_of(target, environ)  # a flag other than the record is refused here as everywhere
         placement = found[0]
     else:
-        placement = choose_place(target, choices, environ=environ).placement
+        placement = _to_come(target, environ)
     image = "" if placement.platform == LINUX else choose_image("", choices.image, environ)
     return {
         "platform": placement.platform,
@@ -43,3 +45,15 @@ def facts_of(
         "program": choices.router_program or choices.router_kind,
         "keeper": placement.keeper if found else "",
     }
+
+
+def _to_come(target: Target, environ: Mapping[str, str]) -> Placement:
+    """Where the first start would put the site, told by the sockets alone: whether an engine answers is for the checks to find
+    out, which have a time limit of their own."""
+    platform = platform_of(target, environ)
+    for name in ("podman", "docker") if not platform else (platform,):
+        if name != LINUX:
+            endpoint = engine_endpoint(name, environ, os.getuid())
+            if platform or os.access(socket_path(endpoint), os.R_OK | os.W_OK):
+                return Placement(name, endpoint=endpoint)
+    return Placement(LINUX)

@@ -170,19 +170,6 @@ def test_a_socket_that_may_not_be_opened_fails(paths: NamespacePaths, socket_pat
     require_help(result)
 
 
-def test_an_engine_that_accepts_and_never_answers_is_reported_within_ten_seconds(
-    paths: NamespacePaths, socket_path: Path
-) -> None:
-    began = time.monotonic()
-    examination = examine(subject(paths, "podman", f"unix://{socket_path}", image="x", pre=True))
-    assert time.monotonic() - began < 10
-    failures = {
-        item.result.code: item.result for item in examination.findings if item.result.state is State.FAILED
-    }
-    assert "said nothing for" in failures["engine-reachable"].cause
-    require_help(failures["engine-reachable"])
-
-
 # Services.
 
 
