@@ -40,8 +40,10 @@ from skupper_local.platforms.linux.run_directory import (
     count_failure,
     forget,
     read_history,
+    read_label,
     read_process,
     write_history,
+    write_label,
     write_process,
 )
 from skupper_local.platforms.readiness import ask_router
@@ -173,7 +175,7 @@ class Runner:
             )
             self._router = processes.find(self._child.pid)
         else:
-            self._router = self._make_container(spec.endpoint)
+            self._router = self._running_container(spec.label) or self._make_container(spec.endpoint)
         if self._router is None:
             if self._stopping:
                 return
@@ -187,7 +189,13 @@ class Runner:
         if not processes.is_running(self._router):
             raise _RouterFailedError(self._how_it_ended())
         write_process(self._directory.router, self._router)
-        self._write_label(spec.label)
+        write_label(self._directory.label, spec.label)
+
+    def _running_container(self, label: str) -> Process | None:
+        """The router that was started for the same and still runs: by the command that started this unit, or under a former
+        run of this program. No engine has to be asked, or to live, to adopt it."""
+        router = read_process(self._directory.router)
+        return router if label and read_label(self._directory.label) == label else None
 
     def _make_container(self, endpoint: str) -> Process | None:
         """Let a process of its own make, start or adopt the container; wait for an engine that is not up yet."""
@@ -227,13 +235,6 @@ class Runner:
             finally:
                 maker.kill()
         return EXIT_FAILED, f"the engine did not make the container within {_MAKE_SECONDS:g} s"
-
-    def _write_label(self, label: str) -> None:
-        descriptor = os.open(
-            self._directory.label, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600
-        )
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(label)
 
     def _wait_until_ready(self) -> None:
         self._notifier.tell(f"EXTEND_TIMEOUT_USEC={int(1.5 * _READY_SECONDS * 1e6)}")

@@ -23,7 +23,15 @@ from skupper_local.platforms.face import (
     RouterSpec,
     own_platform,
 )
-from skupper_local.platforms.linux.run_directory import RunDirectory, forget, read_history, read_process
+from skupper_local.platforms.linux.run_directory import (
+    RunDirectory,
+    forget,
+    read_history,
+    read_label,
+    read_process,
+    write_label,
+    write_process,
+)
 from skupper_local.systemd.manager import Manager, UnitState
 from skupper_local.systemd.units import (
     SiteUnit,
@@ -87,10 +95,15 @@ class UnitPlatform:
             self._manager.stop(unit)
         try:
             self._inner.start(spec)
+            router = processes.find(self._inner.inspect(spec.home).pid)
         except BaseException:
             if kept:
                 self._manager.start_again(unit)
             raise
+        directory = RunDirectory(str(spec.home))
+        directory.make()
+        write_process(directory.router, router)
+        write_label(directory.label, spec.label)
 
     def _without_unit(self, home: Path) -> bool:
         """A supervisor of ours, or a container that the engine keeps, from a time before systemd kept this router."""
@@ -177,13 +190,12 @@ class UnitPlatform:
         router = read_process(directory.router)
         if router is None:
             return RouterReport(running=False, kept=False)
-        try:
-            with open(directory.label, encoding="utf-8", errors="replace") as file:
-                label = file.read(1_000)
-        except OSError:
-            label = ""
         return RouterReport(
-            running=True, kept=False, pid=router.pid, label=label, since=processes.started_at(router)
+            running=True,
+            kept=False,
+            pid=router.pid,
+            label=read_label(directory.label),
+            since=processes.started_at(router),
         )
 
     def _last_exit(self, home: Path, state: UnitState, found: RouterReport) -> RouterExit | None:

@@ -13,10 +13,17 @@ UNIT = "skupper-west.service"
 
 
 class UnitSite:
-    """The namespace ``west`` of one user."""
+    """A namespace of one user."""
 
-    def __init__(self, host: MiniHost, user: str, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        host: MiniHost,
+        user: str,
+        environment: Mapping[str, str] | None = None,
+        namespace: str = "west",
+    ) -> None:
         self.host, self.user, self.environment = host, user, environment or {}
+        self.namespace, self.unit = namespace, f"skupper-{namespace}.service"
 
     @property
     def user_words(self) -> tuple[str, ...]:
@@ -26,7 +33,12 @@ class UnitSite:
     def run(self, words: str, status: int = 0) -> str:
         """Run a command of the program, which must end with that status; returns all it printed."""
         ran = self.host.run(
-            "skupper-local", *words.split(), "-n", "west", user=self.user, environment=self.environment
+            "skupper-local",
+            *words.split(),
+            "-n",
+            self.namespace,
+            user=self.user,
+            environment=self.environment,
         )
         assert ran.returncode == status, f"{words}: {ran.stdout}{ran.stderr}"
         return ran.stdout + ran.stderr
@@ -37,7 +49,7 @@ class UnitSite:
 
     def properties(self, *names: str) -> dict[str, str]:
         """Properties of the unit."""
-        lines = self.systemctl("show", UNIT, *(f"--property={name}" for name in names)).splitlines()
+        lines = self.systemctl("show", self.unit, *(f"--property={name}" for name in names)).splitlines()
         return dict(line.split("=", 1) for line in lines)
 
     @property
@@ -80,7 +92,9 @@ class UnitSite:
         """Until the condition is so."""
         deadline = time.monotonic() + seconds
         while not condition():
-            assert time.monotonic() < deadline, self.systemctl("status", UNIT) + self.run("system status")
+            assert time.monotonic() < deadline, self.systemctl("status", self.unit) + self.run(
+                "system status"
+            )
             time.sleep(0.1)
 
     def resident(self) -> int:
@@ -90,5 +104,5 @@ class UnitSite:
 
     def complaints(self) -> str:
         """What ``systemd-analyze verify`` has against the unit."""
-        ran = self.host.run("systemd-analyze", *self.user_words, "verify", UNIT, user=self.user)
-        return "".join(line for line in (ran.stdout + ran.stderr).splitlines() if UNIT in line)
+        ran = self.host.run("systemd-analyze", *self.user_words, "verify", self.unit, user=self.user)
+        return "".join(line for line in (ran.stdout + ran.stderr).splitlines() if self.unit in line)

@@ -22,14 +22,23 @@ def host(this_system: System) -> Iterator[MiniHost]:
         yield host
 
 
-@pytest.fixture(params=USERS)
-def site(host: MiniHost, request: pytest.FixtureRequest) -> Iterator[UnitSite]:
+@pytest.fixture(scope="module", params=USERS)
+def started(host: MiniHost, request: pytest.FixtureRequest) -> Iterator[UnitSite]:
     site = UnitSite(host, request.param)
     site.run("site create west")
     site.run("system start -p linux")
     yield site
     site.run("system teardown --force")
     assert site.systemctl("list-units", "--all", "--no-legend", "skupper-*") == ""
+
+
+@pytest.fixture
+def site(started: UnitSite) -> UnitSite:
+    """The site of a user, up and running whatever the test before did to it."""
+    if not (started.runs and started.active == "active"):
+        started.run("system start")
+        started.wait(lambda: started.active == "active")
+    return started
 
 
 def test_a_started_site_is_a_sound_unit_that_starts_at_boot(site: UnitSite) -> None:
@@ -44,10 +53,10 @@ def test_a_started_site_is_a_sound_unit_that_starts_at_boot(site: UnitSite) -> N
 
 
 def test_a_killed_router_is_started_again_and_counted(site: UnitSite) -> None:
-    former = site.router
+    former, restarts = site.router, int(site.properties("NRestarts")["NRestarts"])
     site.kill("KILL", former)
     site.wait(lambda: site.runs_anew(former))
-    assert site.properties("NRestarts")["NRestarts"] == "1"
+    assert int(site.properties("NRestarts")["NRestarts"]) == restarts + 1
     assert "the router ended (signal 9)" in site.run("system logs")
 
 
@@ -89,7 +98,7 @@ def test_reloading_the_unit_leaves_its_router_running(site: UnitSite) -> None:
     router = site.router
     site.systemctl("reload", UNIT)
     assert site.router == router
-    assert site.properties("ActiveState", "NRestarts") == {"ActiveState": "active", "NRestarts": "0"}
+    assert site.active == "active"
 
 
 def test_a_router_that_fell_silent_is_ended_by_the_watchdog(site: UnitSite) -> None:
@@ -122,19 +131,17 @@ def test_a_router_that_cannot_start_is_told_at_once_and_tried_ever_less_often(si
     said = site.run("system start --router /usr/local/bin/broken", status=1)
     assert time.monotonic() - begin < 10
     assert "exit status 3" in said
+    site.run("system start --router embedded")
+    assert site.runs
 
 
-def test_roots_unit_is_confined(host: MiniHost) -> None:
-    site = UnitSite(host, "root")
-    site.run("site create west")
-    site.run("system start -p linux")
-    try:
-        said = host.ok("systemd-analyze", "security", "--no-pager", UNIT)
-        exposure = float(said.split("Overall exposure level for ")[1].split(":")[1].split()[0])
-        assert exposure < 4.0
-        assert "NoNewPrivs:\t1" in host.path(f"/proc/{site.router}/status").read_text()
-    finally:
-        site.run("system teardown --force")
+def test_roots_unit_is_confined(site: UnitSite) -> None:
+    if site.user != "root":
+        pytest.skip("what a user's manager can isolate depends on the machine")
+    said = site.host.ok("systemd-analyze", "security", "--no-pager", UNIT)
+    exposure = float(said.split("Overall exposure level for ")[1].split(":")[1].split()[0])
+    assert exposure < 4.0
+    assert "NoNewPrivs:\t1" in site.host.path(f"/proc/{site.router}/status").read_text()
 
 
 @pytest.mark.parametrize("user", USERS)
@@ -142,8 +149,8 @@ def test_a_data_home_of_any_name_is_quoted(host: MiniHost, user: str) -> None:
     home = "/root" if user == "root" else "/home/ada"
     hostile = f"{home}/a b%h$HOME\"q'\\x20"
     host.ok("mkdir", "-p", hostile, user=user)
-    site = UnitSite(host, user, {"XDG_DATA_HOME": hostile})
-    site.run("site create west")
+    site = UnitSite(host, user, {"XDG_DATA_HOME": hostile}, "north")
+    site.run("site create north")
     site.run("system start -p linux")
     try:
         assert site.runs
@@ -152,8 +159,8 @@ def test_a_data_home_of_any_name_is_quoted(host: MiniHost, user: str) -> None:
             host.path(f"/proc/{site.runner}/environ").read_text().split("\0")
         )
         assert site.complaints() == ""
-        elsewhere = UnitSite(host, user)
-        elsewhere.run("site create west")
+        elsewhere = UnitSite(host, user, {}, "north")
+        elsewhere.run("site create north")
         said = elsewhere.run("system start -p linux", status=1)
         assert "is not this site's" in said
         elsewhere.run("system start -p linux --without-systemd")

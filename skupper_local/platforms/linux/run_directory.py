@@ -149,6 +149,22 @@ def read_history(path: str) -> History:
         return History()
 
 
+def write_label(path: str, label: str) -> None:
+    """Replace :attr:`RunDirectory.label`. Raises OSError."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(label)
+
+
+def read_label(path: str) -> str:
+    """What :func:`write_label` wrote; empty when there is nothing."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read(1_000)
+    except OSError:
+        return ""
+
+
 def count_failure(path: str) -> int:
     """Count one more failed start in :attr:`RunDirectory.failures`; how many there were in a row, this one included."""
     try:
