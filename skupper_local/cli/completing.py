@@ -21,7 +21,7 @@ def namespaces(context: click.Context, parameter: click.Parameter, incomplete: s
 
 def platforms(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
     """Platforms that can be used."""
-    return [name for name in ("linux",) if name.startswith(incomplete)]
+    return [name for name in ("podman", "docker", "linux") if name.startswith(incomplete)]
 
 
 def declared(kind: str) -> Callable[[click.Context, click.Parameter, str], list[str]]:
