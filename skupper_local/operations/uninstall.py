@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterable, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
@@ -133,6 +134,10 @@ class _Work:
     _busy: dict[str, str] = field(default_factory=dict)
     _images: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
 
+    @cached_property
+    def _obstacle(self) -> str:
+        return self.manager.obstacle()
+
     def tear_down(self, paths: NamespacePaths, command: str) -> None:
         """Remove a site with everything in it."""
         image, found = "", None
@@ -158,13 +163,14 @@ class _Work:
                 self._end(unit.name)
                 if remove_unit(os.path.basename(home), Path(home), self.manager):
                     self.removed.append(f"unit {unit.name}")
-                    self.manager.reload()
-                    self.manager.forget_failure(unit.name)
+                    if not self._obstacle:
+                        self.manager.reload()
+                        self.manager.forget_failure(unit.name)
             except SkupperLocalError as error:
                 self.failed.append(f"unit {unit.name}: {error}. {_step(error)}")
 
     def _end(self, unit: str) -> None:
-        if self.manager.obstacle():
+        if self._obstacle:
             return
         state = self.manager.state(unit)
         if state.enabled == "enabled":

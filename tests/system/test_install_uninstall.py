@@ -167,6 +167,18 @@ def test_a_dead_engine_keeps_its_sites_and_everything_else_is_cleaned(host: Mini
     assert engine(host, "podman", "ada", "ps -aq") == ""
 
 
+def test_what_is_left_of_a_namespace_that_was_removed_by_hand_goes_too(host: MiniHost) -> None:
+    skupper(host, f"system install -p podman --archive {ARCHIVE}", "ada")
+    skupper(host, "site create west -n west", "ada")
+    skupper(host, f"system start -p podman --image {OUR_IMAGE} -n west", "ada")
+    host.ok("sh", "-c", "rm -r ~/.local/share/skupper/namespaces/west", user="ada")
+    told = skupper(host, "system uninstall", "ada")
+    assert "unit skupper-west.service" in told
+    assert "container west-skupper-router of podman" in told or engine(host, "podman", "ada", "ps -aq") == ""
+    assert not host.path("/home/ada/.config/systemd").exists()
+    assert "podman.socket from what starts at boot" in told
+
+
 def test_an_image_comes_from_an_archive_and_what_to_type_is_said(host: MiniHost) -> None:
     host.ok("systemctl", "--user", "start", "podman.socket", user="ada")
     ran = host.run("skupper-local", "system", "load-image", ARCHIVE, "-p", "podman", user="ada")
@@ -228,7 +240,7 @@ def test_a_socket_of_somebody_else_is_told_from_one_that_is_missing(host: MiniHo
 def test_a_small_disk_is_reported(host: MiniHost) -> None:
     host.ok("sh", "-c", "mkdir -p /srv/small && mount -t tmpfs -o size=1m tmpfs /srv/small")
     told = host.run(
-        "env", "XDG_DATA_HOME=/srv/small", "skupper-local", *"system check --pre -p linux".split()
+        "env", "XDG_DATA_HOME=/srv/small", "skupper-local", *["system", "check", "--pre", "-p", "linux"]
     )
     host.ok("umount", "/srv/small")
     assert told.returncode == 1
