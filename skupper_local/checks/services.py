@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from skupper_local.checks.model import Group, Result, Subject, failed, ok, skipped, warning
 from skupper_local.errors import SkupperLocalError
+from skupper_local.host.programs import systemd_is_running
 from skupper_local.systemd.lingering import lingers, user_name
 from skupper_local.systemd.manager import Manager
 from skupper_local.systemd.units import FOREIGN, installed_unit, installed_units, moved_units
@@ -43,6 +44,9 @@ def lingering(subject: Subject) -> Iterator[Result]:
     """A user's services start at boot and outlive the session."""
     if subject.uid == 0:
         yield skipped("lingering", "lingering", "root's services belong to the system")
+        return
+    if not systemd_is_running():
+        yield skipped("lingering", "lingering", "there is no systemd on this machine")
         return
     name = user_name(subject.uid)
     if lingers(subject.uid):

@@ -173,6 +173,16 @@ def test_a_socket_that_may_not_be_opened_fails(paths: NamespacePaths, socket_pat
 # Services.
 
 
+def test_lingering_matters_to_ordinary_users_on_machines_with_systemd(
+    paths: NamespacePaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nobody = Subject(paths, "linux", 54_321)
+    for there, state in ((True, State.WARNING), (False, State.SKIPPED)):
+        monkeypatch.setattr(services, "systemd_is_running", lambda there=there: there)
+        assert found(services.lingering(nobody), "lingering").state is state
+    assert found(services.lingering(Subject(paths, "linux", 0)), "lingering").state is State.SKIPPED
+
+
 def test_a_unit_whose_program_moved_fails(
     declared: NamespacePaths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
