@@ -22,6 +22,7 @@ _OWN_KEYS = frozenset(
         "containers",
         "engineNetwork",
         "sitesInNetwork",
+        "network",
         "hasMatchingConnector",
         "hasMatchingListener",
         "hasDestination",

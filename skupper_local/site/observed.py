@@ -95,6 +95,9 @@ class RemoteRouter:
     router_id: str
     site_id: str = ""
     site_name: str = ""
+    namespace: str = ""
+    platform: str = ""
+    version: str = ""
     listeners: tuple[Endpoint, ...] = ()
     connectors: tuple[Endpoint, ...] = ()
 
@@ -280,10 +283,14 @@ def _remote(router_id: str, answers: Answers) -> RemoteRouter:
         site_id = str(metadata["id"])
     except (ValueError, TypeError, KeyError, RecursionError):
         pass  # not ours to insist on: a router may have no metadata
+    site = next(_entities(answers, "site"), {})
     return RemoteRouter(
         router_id=router_id,
         site_id=site_id,
-        site_name=site_name_of(_text(next(_entities(answers, "site"), {}), "name") or router_id),
+        site_name=site_name_of(_text(site, "name") or router_id),
+        namespace=_text(site, "namespace"),
+        platform=_text(site, "platform"),
+        version=_text(site, "version"),
         listeners=tuple(_listeners(answers)),
         connectors=tuple(_endpoint(entity) for entity in _entities(answers, "tcpConnector")),
     )

@@ -276,6 +276,10 @@ class _Assembly:
                 )
             if "\n" in password.removesuffix("\n") or not user.isprintable():
                 self.wrong(secret, "data", None, f"{PROXY_USER} and {PROXY_PASSWORD} must be one line each")
+            if ":" in user:
+                self.wrong(
+                    secret, f"data.{PROXY_USER}", None, "must hold no ':', which ends a user name in HTTP"
+                )
             if len(password.encode()) > _LONGEST_PASSWORD:
                 self.wrong(
                     secret, f"data.{PROXY_PASSWORD}", None, f"must have at most {_LONGEST_PASSWORD} bytes"

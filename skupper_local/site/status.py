@@ -31,6 +31,7 @@ from skupper_local.resources import (
     printable,
 )
 from skupper_local.site.conditions import ERROR, PENDING, READY, Condition, overall_of, status_of
+from skupper_local.site.network_records import LinkRecord, network_records
 from skupper_local.site.observed import Connection, ObservedRouter
 from skupper_local.site.reach import Reach, Target
 from skupper_local.site.sockets import DEFAULT_PORTS, is_unspecified
@@ -189,7 +190,20 @@ class _Judge:
         details: dict[str, Any] = {"endpoints": endpoints}
         if self.observed:
             details["sitesInNetwork"] = self.count_sites(self.observed)
+            details["network"] = network_records(
+                self.resources, self.link_records(), self.observed, self.site_id
+            )
         return conditions, details
+
+    def link_records(self) -> list[LinkRecord]:
+        """The links that this site dials, by name."""
+        links = sorted(
+            (item for item in self.resources if isinstance(item, Link)), key=lambda link: link.name
+        )
+        rows = (self.outgoing_row(link) for link in links)
+        return [
+            LinkRecord(row.name, row.status == READY, row.remote_site, row.remote_site_id) for row in rows
+        ]
 
     def count_sites(self, observed: ObservedRouter) -> int:
         """Sites that can be reached, this one among them. Routers of one site count once when their site is known."""

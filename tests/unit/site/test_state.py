@@ -142,6 +142,8 @@ def test_a_link_through_a_proxy_needs_to_know_the_proxy() -> None:
         ({"host": "proxy"}, "data.port"),
         ({"host": "proxy", "port": "1", "username": "me"}, "data"),
         ({"host": "proxy", "port": "1", "username": "me", "password": "two\nlines"}, "data"),
+        ({"host": "proxy", "port": "1", "username": "a:b", "password": "x"}, "data.username"),
+        ({"host": "proxy", "port": "1", "username": "a", "password": "x" * 200}, "data.password"),
     ):
         ((subject, found, rule),) = problems_of(through_a_proxy(**data))
         assert (subject, found) == ("Secret way-out", field)

@@ -126,6 +126,44 @@ def test_endpoints_name_a_host_and_ports_as_text() -> None:
     assert "endpoints" not in judged(answers())["RouterAccess skupper-local"].status
 
 
+def test_the_network_is_told_as_this_site_sees_it() -> None:
+    own, east = judged(answers())["Site west"].status["network"]
+    assert own == {
+        "id": SITE_ID,
+        "name": "west",
+        "namespace": "west",
+        "links": [
+            {
+                "name": "link-go-east",
+                "remoteSiteId": "east-site-id",
+                "remoteSiteName": "east",
+                "operational": True,
+            }
+        ],
+        "services": [
+            {"routingKey": "d", "connectors": ["127.0.0.1"], "listeners": []},
+            {"routingKey": "k", "connectors": [], "listeners": ["backend"]},
+        ],
+    }
+    assert (east["id"], east["name"]) == ("east-site-id", "east")
+    assert [service["routingKey"] for service in east["services"]] == ["d", "k"]
+    assert "network" not in judged(None)["Site west"].status
+
+
+def test_what_another_site_calls_itself_is_one_printable_line() -> None:
+    there = {
+        "router": [{"metadata": '{"id": "x\\u001b[31m"}'}],
+        "site": [{"name": "a\nb", "platform": "\x00", "namespace": "n" * 500}],
+        "tcpListener": [{"name": "listener/l\r", "address": "k\x1b"}],
+    }
+    observed = observe(answers(), remote_routers={EAST: there})
+    found = with_statuses(active_resources(model_of(site())), observed, site_id=SITE_ID, now=NOW)
+    (record,) = (record for record in found[0].status["network"] if record["id"] != SITE_ID)
+    texts = [*map(str, (record["id"], record["name"], record["platform"], record["namespace"]))]
+    texts += [record["services"][0]["routingKey"], *record["services"][0]["listeners"]]
+    assert all(text.isprintable() and len(text) <= 200 for text in texts)
+
+
 # Listeners with several keys.
 
 SEVERAL = {"name": "multiAddress/m", "host": "127.0.0.1", "port": "7000", **UP}
@@ -405,9 +443,9 @@ def test_a_malformed_earlier_status_is_replaced_and_foreign_keys_are_kept() -> N
     (resource,) = (
         resource for resource in active_resources(model_of(site())) if resource.title == "Site west"
     )
-    odd = replace(resource, status={"conditions": [1, {"type": 2}], "network": ["kept"], "endpoints": "x"})
+    odd = replace(resource, status={"conditions": [1, {"type": 2}], "controller": ["kept"], "endpoints": "x"})
     found = judged(answers(), resources=(odd,))["Site west"]
-    assert found.status["network"] == ["kept"]
+    assert found.status["controller"] == ["kept"]
     assert found.status["endpoints"] == []
     assert len(found.status["conditions"]) == 3
 
