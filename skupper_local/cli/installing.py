@@ -27,11 +27,9 @@ def print_installed(installed: Installed, target: Target) -> None:
     if installed.image and not installed.image_present:
         talk(f"the router's image {installed.image} is not here yet; the first start pulls it")
         talk(f"without a network: skupper-local system load-image FILE -p {installed.platform}")
-    own_image = (
-        f"SKUPPER_ROUTER_IMAGE={installed.image} " if installed.image and installed.image_present else ""
-    )
+    own_image = f" --image {installed.image}" if installed.image_chosen else ""
     talk(f"next: skupper-local site create NAME{flag}")
-    talk(f"then: {own_image}skupper-local system start -p {installed.platform}{flag}")
+    talk(f"then: skupper-local system start -p {installed.platform}{own_image}{flag}")
 
 
 def print_uninstalled(outcome: Uninstalled) -> int:

@@ -70,7 +70,8 @@ class InstallWishes:
 class Installed:
     """``done`` is what was changed and ``found`` what was there already, one sentence each; ``advice`` is what is missing.
 
-    ``image`` is the one that sites will run, ``image_present`` whether it is there.
+    ``image`` is the one that sites will run, ``image_present`` whether it is there; ``image_chosen`` says that it is not the
+    one that a start takes by itself.
     """
 
     platform: str
@@ -79,6 +80,7 @@ class Installed:
     advice: tuple[str, ...]
     image: str = ""
     image_present: bool = False
+    image_chosen: bool = False
 
 
 def install(target: Target, wishes: InstallWishes, environ: Mapping[str, str] | None = None) -> Installed:
@@ -105,7 +107,10 @@ def install(target: Target, wishes: InstallWishes, environ: Mapping[str, str] | 
             work.found.append(f"{known.name} {known.version} answers at {engine.endpoint}")
             image, present = _provide_image(work, engine, image, wishes)
     _prepare_lingering(work, wishes)
-    return Installed(platform, tuple(work.done), tuple(work.found), tuple(work.advice), image, present)
+    chosen = bool(image) and image != choose_image("", "", environ)
+    return Installed(
+        platform, tuple(work.done), tuple(work.found), tuple(work.advice), image, present, chosen
+    )
 
 
 def platform_meant(target: Target, environ: Mapping[str, str]) -> tuple[str, str]:
