@@ -31,7 +31,6 @@ who only opens connections must not keep others out."""
 MAX_CONNECTIONS = 1024
 ACCEPTS_PER_TURN = 64
 ACCEPT_PAUSE = 0.1
-EDGE_REASON = "edge connections are not supported by the embedded router yet"
 
 
 class Acceptor:
@@ -55,9 +54,6 @@ class Acceptor:
         """Bind, or say why not and try again every ``BIND_RETRY`` seconds."""
         self._retry = None
         settings, router = self.settings, self._router
-        if settings.role == "edge":
-            self.message = EDGE_REASON
-            return
         try:
             self._sockets = listen_on(settings.host, settings.port)
         except OSError as error:

@@ -31,7 +31,7 @@ class ClientPeer(Peer):
                 link.refuse("qd:no-route-to-dest", "this router serves management clients only")
                 return
             name = router.new_reply_name()
-            address = f"amqp:/_topo/0/{router.router_id}/{name}"
+            address = router.reply_address(name)
             link.accept(source=Terminus(address=address, dynamic=True))
             link.context = name
             message_link = self.message_links[link] = MessageLink(link)
@@ -52,6 +52,7 @@ class ClientPeer(Peer):
             AddressKind.MOBILE,
             AddressKind.LOCAL,
             AddressKind.ROUTER,
+            AddressKind.EDGE,
         )
 
     def _link_closed(self, event: events.LinkClosed) -> None:

@@ -110,11 +110,37 @@ class ConnectorSettings:
     max_session_frames: int | None
     idle_timeout_seconds: int
     link_capacity: int | None
+    proxy_profile: str | None = None
+
+
+@dataclass(frozen=True)
+class ProxyProfile:
+    """A ``proxyProfile``: a forward proxy that connectors go through. ``password`` is ``file:PATH``, ``pass:TEXT`` or the
+    text itself; a file is read at each dial, so that it can be changed."""
+
+    name: str
+    host: str
+    port: int
+    username: str | None
+    password: str | None = field(repr=False)
+
+
+@dataclass(frozen=True)
+class ListenerAddress:
+    """A ``listenerAddress``: one of the addresses of a tcpListener with a strategy; ``value`` is its priority or weight."""
+
+    name: str
+    address: str
+    value: int
+    listener: str
 
 
 @dataclass(frozen=True)
 class TcpListenerSettings:
-    """A ``tcpListener``: clients connect to it and reach a connector of the same address."""
+    """A ``tcpListener``: clients connect to it and reach a connector of the same address.
+
+    With a ``strategy`` other than none it has no address of its own but ``addresses``, in the order of the file.
+    """
 
     name: str
     host: str
@@ -124,6 +150,8 @@ class TcpListenerSettings:
     authenticate_peer: bool
     site_id: str | None
     observer: str
+    strategy: str = "none"
+    addresses: tuple[ListenerAddress, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -182,6 +210,7 @@ class RouterConfiguration:
     addresses: tuple[AddressSettings, ...] = ()
     logs: tuple[LogSettings, ...] = ()
     site: SiteSettings | None = None
+    proxy_profiles: dict[str, ProxyProfile] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
 
@@ -213,16 +242,20 @@ def make_configuration(entities: Iterable[Entity], *, source: str = "given") -> 
     check_relations(readers, problems)
     if problems:
         raise RouterConfigurationError(source, problems)
+    several: dict[str, list[ListenerAddress]] = {}
+    for item in _each(readers["listenerAddress"], _listener_address):
+        several.setdefault(item.listener, []).append(item)
     return RouterConfiguration(
         router=_router(readers["router"][0]),
         ssl_profiles={profile.name: profile for profile in _each(readers["sslProfile"], _ssl_profile)},
         listeners=_each(readers["listener"], _listener),
         connectors=_each(readers["connector"], _connector),
-        tcp_listeners=_each(readers["tcpListener"], _tcp_listener),
+        tcp_listeners=_each(readers["tcpListener"], lambda reader: _tcp_listener(reader, several)),
         tcp_connectors=_each(readers["tcpConnector"], _tcp_connector),
         addresses=_each(readers["address"], _address),
         logs=_each(readers["log"], _log),
         site=next(iter(_each(readers["site"], _site)), None),
+        proxy_profiles={profile.name: profile for profile in _each(readers["proxyProfile"], _proxy_profile)},
         warnings=tuple(
             warning
             for name, items in readers.items()
@@ -326,12 +359,34 @@ def _connector(reader: EntityReader) -> ConnectorSettings:
         max_session_frames=reader.optional_integer("maxSessionFrames"),
         idle_timeout_seconds=reader.integer("idleTimeoutSeconds"),
         link_capacity=reader.optional_integer("linkCapacity"),
+        proxy_profile=reader.optional("proxyProfile"),
     )
 
 
-def _tcp_listener(reader: EntityReader) -> TcpListenerSettings:
+def _proxy_profile(reader: EntityReader) -> ProxyProfile:
+    return ProxyProfile(
+        name=reader.text("name"),
+        host=reader.text("host"),
+        port=reader.port(),
+        username=reader.optional("username"),
+        password=reader.optional("password"),
+    )
+
+
+def _listener_address(reader: EntityReader) -> ListenerAddress:
+    return ListenerAddress(
+        name=reader.text("name"),
+        address=reader.text("address"),
+        value=reader.integer("value"),
+        listener=reader.text("listener"),
+    )
+
+
+def _tcp_listener(reader: EntityReader, several: Mapping[str, list[ListenerAddress]]) -> TcpListenerSettings:
+    name = _name("tcpListener", reader)
+    strategy = reader.text("multiAddressStrategy")
     return TcpListenerSettings(
-        name=_name("tcpListener", reader),
+        name=name,
         host=reader.text("host"),
         port=reader.port(),
         address=reader.text("address"),
@@ -339,6 +394,8 @@ def _tcp_listener(reader: EntityReader) -> TcpListenerSettings:
         authenticate_peer=reader.boolean("authenticatePeer"),
         site_id=reader.optional("siteId"),
         observer=reader.text("observer"),
+        strategy=strategy,
+        addresses=() if strategy == "none" else tuple(several.get(name, ())),
     )
 
 

@@ -24,6 +24,7 @@ _ILLEGAL_IN_ROUTER_ID = "|$/"
 _LEVELS = ("none", "trace", "debug", "info", "notice", "warning", "error", "critical", "default")
 _LEVEL = re.compile(rf"(?:{'|'.join(_LEVELS)})\+?")
 _HOST_LENGTH = 255
+_HEADER_TEXT = re.compile(r"[^\x00-\x1f\x7f]*")
 _LIMITS = RoutingLimits()
 
 Readers = Mapping[str, list[EntityReader]]
@@ -40,6 +41,8 @@ def check_values(entity_type: str, reader: EntityReader) -> None:
         "tcpConnector": _tcp_connector,
         "address": _address,
         "log": _log,
+        "proxyProfile": _proxy_profile,
+        "listenerAddress": _listener_address,
     }.get(entity_type)
     if check:
         check(reader)
@@ -49,6 +52,8 @@ def check_relations(readers: Readers, problems: list[ConfigurationProblem]) -> N
     """Record what is wrong between entities, and with the certificate files that are used."""
     problems += _duplicates(readers)
     profiles = {reader.text("name"): reader for reader in readers["sslProfile"]}
+    _roles(readers)
+    _references(readers)
     seen: set[tuple[str, str]] = set()
     for user, purpose in _users_of_profiles(readers):
         name = user.text("sslProfile")
@@ -125,6 +130,27 @@ def _tcp_listener(reader: EntityReader) -> None:
     _bounded_address(reader, "address", reader.text("address"))
 
 
+def _listener_address(reader: EntityReader) -> None:
+    if reader.value("address") == "":
+        reader.problem("address", "is empty")
+    _bounded_address(reader, "address", reader.text("address"))
+
+
+def _proxy_profile(reader: EntityReader) -> None:
+    _host(reader)
+    _needs_host(reader)
+    if not reader.given("port"):
+        reader.problem("port", "is missing")
+    if not _HEADER_TEXT.fullmatch(reader.text("username")) or ":" in reader.text("username"):
+        reader.problem("username", "contains a character that HTTP does not take in a user name")
+    if reader.given("password"):
+        password = reader.text("password")
+        if password.startswith("env:"):
+            reader.problem("password", "a password from the environment is not supported; use file:PATH")
+        if not reader.given("username"):
+            reader.problem("username", "is missing: a password goes with a user name")
+
+
 def _tcp_connector(reader: EntityReader) -> None:
     _host(reader)
     _needs_host(reader)
@@ -168,6 +194,40 @@ def _bounded_address(reader: EntityReader, attribute: str, address: str) -> None
 
 
 # Between entities.
+
+
+def _roles(readers: Readers) -> None:
+    """An edge router dials interior routers with role edge, and nobody dials it (router-protocol 6)."""
+    edge = any(reader.text("mode") == "edge" for reader in readers["router"])
+    for reader in readers["connector"]:
+        if edge and reader.text("role") == "inter-router":
+            reader.problem("role", "a router of mode edge links with role edge only")
+        elif not edge and reader.text("role") == "edge":
+            reader.problem(
+                "role", "edge needs a router of mode edge; an interior router links with inter-router"
+            )
+    for reader in readers["listener"]:
+        if edge and reader.text("role") in ("inter-router", "edge"):
+            reader.problem("role", "a router of mode edge accepts no other routers")
+
+
+def _references(readers: Readers) -> None:
+    """What entities other than sslProfile are named by others."""
+    proxies = {reader.text("name") for reader in readers["proxyProfile"]}
+    for reader in readers["connector"]:
+        name = reader.text("proxyProfile")
+        if name and name not in proxies:
+            reader.problem("proxyProfile", f"there is no proxyProfile {name}")
+    strategies = {
+        reader.text("name"): reader.text("multiAddressStrategy") for reader in readers["tcpListener"]
+    }
+    for reader in readers["listenerAddress"]:
+        name = reader.text("listener")
+        if name and name not in strategies:
+            reader.problem("listener", f"there is no tcpListener {name}")
+        elif strategies.get(name) == "none":
+            reader.problem("listener", f"tcpListener {name} has no multiAddressStrategy")
+
 
 _AMQP = ("listener", "connector")
 _SERVER, _MUTUAL, _CLIENT = "server", "server that asks for a certificate", "client"

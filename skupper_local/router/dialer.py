@@ -19,6 +19,7 @@ from skupper_local.router.handshake import (
     tls_reason,
 )
 from skupper_local.router.peer import Peer, PeerFacts
+from skupper_local.router.proxy import open_way
 from skupper_local.tls import verify_peer_name
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ STABLE_AFTER = 10.0
 """Seconds a connection must have lasted for the next attempt to follow quickly."""
 
 MAX_FAILOVER = 8
+
+SocketAddress = tuple[int, int, int, tuple[str, int]]
+"""Family, type, protocol and address of a socket to connect to."""
 
 CONNECTING, SUCCESS, FAILED = "CONNECTING", "SUCCESS", "FAILED"
 
@@ -48,6 +52,8 @@ class Dialer:
         self._task: asyncio.Task[None] | None = None
         self._error: AmqpError | None = None
         self._failover: list[tuple[str, int]] = []
+        profiles = router.configuration.proxy_profiles
+        self._proxy = None if settings.proxy_profile is None else profiles[settings.proxy_profile]
 
     def start(self) -> None:
         """Dial until ``close``."""
@@ -63,26 +69,28 @@ class Dialer:
         loop = self._router.loop
         while True:
             lasted = 0.0
-            for endpoint in await self._endpoints():
+            for endpoint, target in await self._endpoints():
                 started = loop.time()
-                if await self._connection(endpoint):
+                if await self._connection(endpoint, target):
                     lasted = loop.time() - started
                     break
             delay = FIRST_DELAY if lasted > STABLE_AFTER else min(delay * 2, LONGEST_DELAY)
             # Jitter: many routers that lost the same neighbour must not come back in step.
             await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311
 
-    async def _endpoints(self) -> list[tuple[int, int, int, tuple[str, int]]]:
-        """Every address to try, in turn: those of the host, then those the peer named for when it is gone."""
-        found: list[tuple[int, int, int, tuple[str, int]]] = []
-        for host, port in [(self.settings.host, self.settings.port), *self._failover]:
+    async def _endpoints(self) -> list[tuple[SocketAddress, tuple[str, int]]]:
+        """Every address to try, in turn: those of the host, then those the peer named for when it is gone. Each with the
+        host and port it is to lead to: through a proxy, that resolves the names, the addresses are the proxy's."""
+        found: list[tuple[SocketAddress, tuple[str, int]]] = []
+        for target in [(self.settings.host, self.settings.port), *self._failover]:
+            host, port = (self._proxy.host, self._proxy.port) if self._proxy is not None else target
             try:
-                found += await self._router.resolve(host, port)
+                found += [(address, target) for address in await self._router.resolve(host, port)]
             except OSError as error:
                 self._fail(tls_reason(error))
         return found
 
-    async def _connection(self, endpoint: tuple[int, int, int, tuple[str, int]]) -> bool:
+    async def _connection(self, endpoint: SocketAddress, target: tuple[str, int]) -> bool:
         """One attempt, and the life of the connection if it succeeds. Returns whether it ever opened."""
         settings, router = self.settings, self._router
         family, kind, protocol, address = endpoint
@@ -94,6 +102,8 @@ class Dialer:
             prepare(sock)
             async with asyncio.timeout(CONNECT_TIMEOUT):
                 await router.loop.sock_connect(sock, address)
+                if self._proxy is not None:
+                    await open_way(router.loop, sock, *target, self._proxy)
             mechanisms = settings.sasl_mechanisms
             if settings.ssl_profile is not None:
                 context = router.tls.client(settings.ssl_profile)

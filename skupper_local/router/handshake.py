@@ -15,8 +15,10 @@ from skupper_local.amqp.connection import Connection, ConnectionSettings
 from skupper_local.amqp.tls_stream import TlsStream
 from skupper_local.amqp.transport import AmqpTransport
 from skupper_local.amqp.types import Symbol
+from skupper_local.router.attached_edge import AttachedEdge
 from skupper_local.router.client_peer import ClientPeer
-from skupper_local.router.peer import LINK_CREDIT, ROLE_NORMAL, Peer, PeerFacts, RouterPeer
+from skupper_local.router.interior_uplink import InteriorUplink
+from skupper_local.router.peer import LINK_CREDIT, ROLE_EDGE, ROLE_NORMAL, Peer, PeerFacts, RouterPeer
 
 if TYPE_CHECKING:
     from skupper_local.router.router import Router
@@ -127,8 +129,7 @@ def start_peer(
             max_unsettled=1024 if client else 65_536,
         )
     )
-    kind = ClientPeer if client else RouterPeer
-    peer = kind(router, connection, facts, number)
+    peer = _kind_of_peer(facts)(router, connection, facts, number)
     peer.link_credit = link_capacity or LINK_CREDIT
     peer.on_closed = on_closed
     peer.transport = AmqpTransport(router.loop, sock, connection, peer.handle, tls)
@@ -141,6 +142,14 @@ def start_peer(
 
     peer.open_timer = router.loop.call_later(HANDSHAKE_TIMEOUT, give_up)
     return peer
+
+
+def _kind_of_peer(facts: PeerFacts) -> type[Peer]:
+    if facts.role == ROLE_NORMAL:
+        return ClientPeer
+    if facts.role == ROLE_EDGE:
+        return AttachedEdge if facts.incoming else InteriorUplink
+    return RouterPeer
 
 
 def open_properties(number: int, role: str, cost: int) -> dict[Any, Any]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from skupper_local import __version__
 from skupper_local.amqp.types import Symbol
 from skupper_local.entities import LONG_NAME_PREFIX
-from skupper_local.router.peer import Peer, RouterPeer
+from skupper_local.router.peer import NetworkPeer, Peer, RouterPeer
 
 if TYPE_CHECKING:
     from skupper_local.router.router import Router
@@ -44,6 +44,8 @@ class LiveEntities:
             "sslProfile": self._ssl_profiles,
             "tcpListener": self._tcp_listeners,
             "tcpConnector": self._tcp_connectors,
+            "listenerAddress": self._listener_addresses,
+            "proxyProfile": self._proxy_profiles,
             "site": self._sites,
             "log": self._logs,
         }
@@ -116,7 +118,7 @@ class LiveEntities:
                 "name": key,
                 "key": key,
                 "distribution": "multicast" if key.startswith("Mmc/") else "balanced",
-                "subscriberCount": len(service.connectors) if service else 0,
+                "subscriberCount": len(service.connectors) + len(service.edges) if service else 0,
                 "remoteCount": len(remote),
                 "containerCount": 0,
                 "inProcess": 0,
@@ -164,12 +166,17 @@ class LiveEntities:
             "sslCipher": facts.tls_cipher,
             "sslProfile": facts.ssl_profile,
             "opened": True,
-            "active": peer.is_open,
+            "active": peer.is_open and not self._stands_by(peer),
             "operStatus": _up(peer.is_open),
             "uptimeSeconds": int(now - facts.opened_at),
             "properties": properties,
             "link": facts.name,
         }
+
+    def _stands_by(self, peer: Peer) -> bool:
+        """Whether it is a connection of an edge router to the interior that waits for the active one to be lost."""
+        uplinks = self._router.uplinks
+        return uplinks is not None and isinstance(peer, NetworkPeer) and uplinks.active is not peer
 
     def _listeners(self) -> Iterator[dict[str, Any]]:
         for acceptor in self._router.acceptors:
@@ -211,6 +218,7 @@ class LiveEntities:
                 "role": settings.role,
                 "cost": settings.cost,
                 "sslProfile": settings.ssl_profile,
+                "proxyProfile": settings.proxy_profile,
                 "verifyHostname": settings.verify_hostname,
                 "idleTimeoutSeconds": settings.idle_timeout_seconds,
                 "connectionStatus": dialer.status,
@@ -226,6 +234,15 @@ class LiveEntities:
                 "caCertFile": profile.ca_cert_file,
                 "ordinal": profile.ordinal,
                 "oldestValidOrdinal": profile.oldest_valid_ordinal,
+            }
+
+    def _proxy_profiles(self) -> Iterator[dict[str, Any]]:
+        for profile in self._router.configuration.proxy_profiles.values():
+            yield {
+                "name": profile.name,
+                "host": profile.host,
+                "port": str(profile.port),
+                "username": profile.username,
             }
 
     # ------------------------------------------------------------------ TCP
@@ -244,7 +261,8 @@ class LiveEntities:
             settings = listener.settings
             yield {
                 "name": settings.name,
-                "address": settings.address,
+                "address": settings.address or None,
+                "multiAddressStrategy": settings.strategy,
                 "host": settings.host,
                 "port": str(settings.port),
                 "siteId": settings.site_id,
@@ -255,6 +273,19 @@ class LiveEntities:
                 "connectionMsg": listener.message or None,
                 **self._counters(listener),
             }
+
+    def _listener_addresses(self) -> Iterator[dict[str, Any]]:
+        for listener in self._router.tcp_listeners:
+            for target in listener.targets.all:
+                if target.settings is not None:
+                    yield {
+                        "name": target.settings.name or None,
+                        "identity": f"listenerAddress/{target.settings.name or target.settings.address}",
+                        "address": target.settings.address,
+                        "value": target.value,
+                        "listener": listener.settings.name,
+                        "connectionsOpened": target.connections_opened,
+                    }
 
     def _tcp_connectors(self) -> Iterator[dict[str, Any]]:
         for connector in self._router.tcp_connectors:

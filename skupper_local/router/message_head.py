@@ -47,12 +47,15 @@ class Annotations:
     to_override: str | None = None
     ingress: str | None = None
     trace: tuple[str, ...] = ()
+    mesh: str | None = None
+    """The mesh of the edge router where the message entered the network."""
 
     def encode(self) -> bytes:
-        """The section. The fourth optional element (edge mesh) is never written: null there is an error for others."""
-        return ANNOTATIONS_PREFIX + encode_list32(
-            [UInt(self.flags), self.to_override, self.ingress, list(self.trace)]
-        )
+        """The section. Without a mesh there is no fifth element: null there is an error for others."""
+        fields: list[Value] = [UInt(self.flags), self.to_override, self.ingress, list(self.trace)]
+        if self.mesh is not None:
+            fields.append(self.mesh)
+        return ANNOTATIONS_PREFIX + encode_list32(fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,16 +155,32 @@ def _annotations(value: Value) -> Annotations:
     if not isinstance(value, list) or len(value) < 4:
         raise HeadError("malformed router annotations")
     flags, to_override, ingress, trace = value[:4]
+    mesh = value[4] if len(value) > 4 else None
     if (
         not isinstance(flags, UInt)
         or not isinstance(to_override, str | None)
         or not isinstance(ingress, str | None)
+        or not isinstance(mesh, str | None)
         or not isinstance(trace, list)
         or len(trace) > MAX_TRACE
         or not all(isinstance(item, str) for item in trace)
     ):
         raise HeadError("malformed router annotations")
-    return Annotations(int(flags), to_override, ingress, tuple(str(item) for item in trace))
+    return Annotations(
+        int(flags),
+        to_override,
+        ingress,
+        tuple(str(item) for item in trace),
+        None if mesh is None else str(mesh),
+    )
+
+
+def body_value(head: MessageHead, data: bytes) -> Any:
+    """The value of a complete message ``data`` with an amqp-value body, else ``None``. Raises ``DecodeError``."""
+    if head.body_offset >= len(data):
+        return None
+    body, _ = decode(data, head.body_offset)
+    return body.value if isinstance(body, Described) and body.descriptor == VALUE else None
 
 
 def section(code: int, value: Value) -> bytes:

@@ -13,14 +13,10 @@ from skupper_local.router.entity_reader import EntityReader
 
 _NOT_YET = "is not supported by the embedded router"
 
-ENTITY_TYPES_NOT_SUPPORTED: Mapping[str, str] = {
-    "proxyProfile": f"connecting through a proxy {_NOT_YET}",
-    "listenerAddress": f"a listener with several addresses {_NOT_YET}",
-    **dict.fromkeys(
-        ("network", "autoLink", "policy", "vhost", "vhostUserGroupSettings"),
-        f"this type of entity {_NOT_YET}",
-    ),
-}
+ENTITY_TYPES_NOT_SUPPORTED: Mapping[str, str] = dict.fromkeys(
+    ("network", "autoLink", "policy", "vhost", "vhostUserGroupSettings"),
+    f"this type of entity {_NOT_YET}",
+)
 """Types of entities that are refused, with the reason."""
 
 _AS_DEFAULT: Mapping[str, tuple[str, ...]] = {
@@ -47,7 +43,6 @@ _AS_DEFAULT: Mapping[str, tuple[str, ...]] = {
         "openProperties",
     ),
     "connector": (
-        "proxyProfile",
         "socketAddressFamily",
         "saslUsername",
         "saslPassword",
@@ -58,7 +53,7 @@ _AS_DEFAULT: Mapping[str, tuple[str, ...]] = {
         "policyVhost",
         "openProperties",
     ),
-    "tcpListener": ("multiAddressStrategy", "backlog"),
+    "tcpListener": ("backlog",),
     "address": ("priority",),
     "log": ("includeTimestamp", "includeSource", "outputFile"),
 }
@@ -69,10 +64,8 @@ _REASONS: Mapping[tuple[str, str], str] = {
         "sslProfile",
         "password",
     ): f"a private key with a password {_NOT_YET}; use a key without one, readable only by its owner",
-    ("connector", "proxyProfile"): ENTITY_TYPES_NOT_SUPPORTED["proxyProfile"],
     ("connector", "saslUsername"): f"authentication by password {_NOT_YET}",
     ("connector", "saslPassword"): f"authentication by password {_NOT_YET}",
-    ("tcpListener", "multiAddressStrategy"): ENTITY_TYPES_NOT_SUPPORTED["listenerAddress"],
     ("router", "defaultDistribution"): f"a distribution other than balanced {_NOT_YET}",
 }
 
@@ -86,16 +79,13 @@ _ACCEPTED: Mapping[tuple[str, str], frozenset[object]] = {
 """Values beside the default that say what the router does anyway."""
 
 _MODES = {
-    "edge": f"mode edge {_NOT_YET}; it runs as an interior router only",
-    "standalone": f"mode standalone (the default) {_NOT_YET}; it runs as an interior router only",
+    "standalone": f"mode standalone (the default) {_NOT_YET}; it runs as an interior or edge router",
 }
 _LISTENER_ROLES = ("normal", "inter-router", "edge")
-_CONNECTOR_ROLES = ("inter-router",)
+_CONNECTOR_ROLES = ("inter-router", "edge")
 _MECHANISMS = ("EXTERNAL", "ANONYMOUS")
 _NO_ROOT_DIRECTORY = "disabled"
 """The reference writes ``httpRootDir: disabled`` to serve no files."""
-
-EDGE_LISTENER_WARNING = "edge connections are not supported by the embedded router yet: its port stays closed"
 
 
 def refuse_not_supported(entity_type: str, reader: EntityReader) -> None:
@@ -129,10 +119,14 @@ def warnings_of(entity_type: str, reader: EntityReader) -> list[str]:
             found.append(
                 "dataConnectionCount has no effect: the embedded router uses one connection for each link"
             )
+    elif entity_type == "tcpListener":
+        if reader.text("multiAddressStrategy") != "none" and reader.given("address"):
+            found.append(
+                "address has no effect: a listener with a multiAddressStrategy has listenerAddress entities"
+            )
     elif entity_type == "listener":
-        if reader.text("role") == "edge":
-            found.append(EDGE_LISTENER_WARNING)
-        if is_http(reader) and reader.boolean("websockets") and not reader.given("websockets"):
+        unasked = reader.boolean("websockets") and not reader.given("websockets")
+        if is_http(reader) and unasked:
             found.append("AMQP over WebSockets is not served (websockets: false says so)")
     return [f"{reader.label}: {text}" for text in found]
 
@@ -173,7 +167,7 @@ def _listener(reader: EntityReader) -> None:
 def _connector(reader: EntityReader) -> None:
     role = reader.text("role")
     if role not in _CONNECTOR_ROLES:
-        reader.problem("role", f"role {role} {_NOT_YET}; a connector has role inter-router")
+        reader.problem("role", f"role {role} {_NOT_YET}; a connector has role inter-router or edge")
     _mechanisms(reader)
 
 

@@ -40,6 +40,7 @@ INTERNAL_ERROR = AmqpError("amqp:internal-error", "the router failed to handle w
 ROLE_NORMAL = "normal"
 ROLE_INTER_ROUTER = "inter-router"
 ROLE_DATA = "inter-router-data"
+ROLE_EDGE = "edge"
 
 
 class DeliveryHandler(Protocol):
@@ -185,6 +186,10 @@ class Peer:
         session.context.append(callback)
         session.window_wanted = True
 
+    def implied_destination(self, link: Link) -> str | None:
+        """Where a message without ``to`` goes that comes on this link."""
+        return link.target.address if link.target is not None else None
+
     # ------------------------------------------------------------------ events
 
     def _transfer(self, event: events.TransferReceived) -> None:
@@ -256,12 +261,51 @@ class Peer:
             self.on_closed(self, event.error)
 
 
-class RouterPeer(Peer):
-    """A connection to another router.
+class NetworkPeer(Peer):
+    """A connection to another router, of whatever role: messages and streams go over it."""
+
+    stream_capability: str | None = None
+
+    def __init__(self, router: Router, connection: Connection, facts: PeerFacts, number: int) -> None:
+        super().__init__(router, connection, facts, number)
+        self.stream_links = StreamLinks(self, self.stream_capability)
+
+    def open_stream(self, owner: Any) -> OutgoingStream:
+        """A new stream towards this router."""
+        return OutgoingStream(self, owner)
+
+    def send_message(
+        self, data: bytes, *, settled: bool, context: Any = None, address: str | None = None
+    ) -> bool:
+        """Send a complete message; ``False`` when it cannot be taken. ``address``: the service it is for, if it is for one."""
+        raise NotImplementedError
+
+    def _credit(self, event: events.CreditReceived) -> None:
+        if event.link in self.message_links:
+            super()._credit(event)
+        else:
+            self.stream_links.credit(event.link)
+
+    def _link_closed(self, event: events.LinkClosed) -> None:
+        link = event.link
+        for_messages = link in self.message_links
+        super()._link_closed(event)
+        if link.is_sender and not for_messages:
+            self.stream_links.closed(link)
+
+    def _closed(self, event: events.Closed) -> None:
+        self.stream_links.lose_all()
+        super()._closed(event)
+
+
+class RouterPeer(NetworkPeer):
+    """A connection to another interior router.
 
     The dialling side makes two control links and a pair of data links for each of ten priorities (router-protocol 2); the
     listening side tells them apart by capability and order. Further data links carry streams.
     """
+
+    stream_capability = ROUTER_DATA
 
     def __init__(self, router: Router, connection: Connection, facts: PeerFacts, number: int) -> None:
         super().__init__(router, connection, facts, number)
@@ -271,7 +315,6 @@ class RouterPeer(Peer):
         self.data_out: list[Link] = []
         self._data_in = 0
         self._linked = False
-        self.stream_links = StreamLinks(self, ROUTER_DATA)
 
     @property
     def cost(self) -> int:
@@ -356,18 +399,13 @@ class RouterPeer(Peer):
             self.router.link_up(self)
 
     def _credit(self, event: events.CreditReceived) -> None:
-        link = event.link
-        if link in self.message_links:
-            super()._credit(event)
+        super()._credit(event)
+        if event.link in self.message_links:
             self._link_up_when_ready()
-        else:
-            self.stream_links.credit(link)
 
     def _link_closed(self, event: events.LinkClosed) -> None:
         link = event.link
         super()._link_closed(event)
-        if link.context is self.stream_links or (link.is_sender and link not in self.data_out):
-            self.stream_links.closed(link)
         if link in self.data_out:
             self.data_out.remove(link)
         if link is self.control_in or (self.control_out is not None and link is self.control_out.link):
@@ -381,7 +419,6 @@ class RouterPeer(Peer):
 
     def _closed(self, event: events.Closed) -> None:
         self._link_down()
-        self.stream_links.lose_all()
         super()._closed(event)
 
     def _link_down(self) -> None:
@@ -394,17 +431,15 @@ class RouterPeer(Peer):
         if self.control_out is not None:
             self.control_out.send(data, settled=True)
 
-    def send_message(self, data: bytes, *, settled: bool, context: Any = None) -> bool:
+    def send_message(
+        self, data: bytes, *, settled: bool, context: Any = None, address: str | None = None
+    ) -> bool:
         """Send a complete message on the data link of its priority; ``False`` when it cannot be taken."""
         if not self.data_out:
             return False
         link = self.data_out[min(DEFAULT_PRIORITY, len(self.data_out) - 1)]
         message_link = self.message_links.get(link)
         return message_link is not None and message_link.send(data, settled=settled, context=context)
-
-    def open_stream(self, owner: Any) -> OutgoingStream:
-        """A new stream towards this router."""
-        return OutgoingStream(self, owner)
 
 
 class Discard:

@@ -15,16 +15,18 @@ import secrets
 import socket
 import string
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from typing import Any
 
 from skupper_local.router.acceptor import Acceptor
 from skupper_local.router.addresses import AddressKind, parse_address
+from skupper_local.router.attached_edge import AttachedEdge
 from skupper_local.router.client_peer import ClientPeer
 from skupper_local.router.configuration import RouterConfiguration
 from skupper_local.router.dialer import Dialer
-from skupper_local.router.forwarding import Forwarder
+from skupper_local.router.forwarding import MULTICAST_PREFIX, Forwarder
 from skupper_local.router.http_listener import HttpListener
+from skupper_local.router.interior_uplink import InteriorUplink, Uplinks
 from skupper_local.router.live_entities import LiveEntities
 from skupper_local.router.management_agent import ManagementAgent
 from skupper_local.router.message_head import Annotations, MessageHead, encode_message
@@ -32,10 +34,12 @@ from skupper_local.router.peer import (
     MAX_QUEUED_BYTES,
     ROLE_INTER_ROUTER,
     MessageLink,
+    NetworkPeer,
     Peer,
     RouterPeer,
 )
 from skupper_local.router.routing import (
+    EdgeRouting,
     NeighbourLost,
     NeighbourUp,
     RemoteAddressesChanged,
@@ -47,12 +51,13 @@ from skupper_local.router.routing import (
     Warning,  # noqa: A004
 )
 from skupper_local.router.routing.control_messages import encode_control
-from skupper_local.router.services import Services
+from skupper_local.router.services import Service, Services
 from skupper_local.router.tcp_endpoints import TcpConnectorEndpoint, TcpListenerEndpoint
 from skupper_local.router.tcp_flow import TcpFlow
 from skupper_local.router.tls_profiles import TlsProfiles
 
-TREATMENT_BALANCED = 3
+TREATMENT_MULTICAST, TREATMENT_CLOSEST, TREATMENT_BALANCED = 1, 2, 3
+MESH_ID_LENGTH = 15
 DRAIN_SECONDS = 3.0
 """How long open connections may go on after SIGTERM before they are reset."""
 CLOSE_SECONDS = 1.0
@@ -65,7 +70,7 @@ Endpoint = tuple[int, int, int, Any]
 
 
 class Router:
-    """One interior router."""
+    """One router, interior or edge. ``uplinks`` are those of an edge, None in an interior router."""
 
     def __init__(self, configuration: RouterConfiguration, log: logging.Logger) -> None:
         self.configuration = configuration
@@ -76,18 +81,12 @@ class Router:
         self.trace_id = f"0/{self.router_id}"
         self.ready = False
         self.draining = False
-        self.routing = RoutingEngine(
-            self.router_id,
-            int(self.started_at),
-            RoutingTimers(
-                hello_interval=configuration.router.hello_interval,
-                hello_max_age=configuration.router.hello_max_age,
-                ra_interval=configuration.router.ra_interval,
-                ra_interval_flux=configuration.router.ra_interval_flux,
-                remote_link_state_max_age=configuration.router.remote_ls_max_age,
-                unreachable_hold_off=configuration.router.unreachable_holdoff,
-            ),
-        )
+        edge = configuration.router.mode == "edge"
+        self.uplinks = Uplinks(self) if edge else None
+        self.routing: RoutingEngine | EdgeRouting = self._edge_routing() if edge else self._interior_routing()
+        self.mesh = "".join(secrets.choice(REPLY_ALPHABET) for _ in range(MESH_ID_LENGTH)) if edge else None
+        """What this edge calls the mesh that it is alone in: so the interior leads nothing back to it."""
+        self._edges: dict[str, list[AttachedEdge]] = {}
         self.tls = TlsProfiles(configuration.ssl_profiles)
         self.services = Services()
         self.forwarder = Forwarder(self)
@@ -109,6 +108,30 @@ class Router:
         self._routing_timer: asyncio.TimerHandle | None = None
         self._resolved: dict[tuple[str, int], tuple[float, list[Endpoint]]] = {}
         self._make_endpoints()
+
+    def _interior_routing(self) -> RoutingEngine:
+        settings = self.configuration.router
+        return RoutingEngine(
+            self.router_id,
+            int(self.started_at),
+            RoutingTimers(
+                hello_interval=settings.hello_interval,
+                hello_max_age=settings.hello_max_age,
+                ra_interval=settings.ra_interval,
+                ra_interval_flux=settings.ra_interval_flux,
+                remote_link_state_max_age=settings.remote_ls_max_age,
+                unreachable_hold_off=settings.unreachable_holdoff,
+            ),
+        )
+
+    def _edge_routing(self) -> EdgeRouting:
+        routing = EdgeRouting(self.router_id, int(self.started_at))
+        for listener in self.configuration.tcp_listeners:
+            addresses = [item.address for item in listener.addresses] or [listener.address]
+            for address in addresses:
+                if address:
+                    routing.watch("M" + address)
+        return routing
 
     def _make_endpoints(self) -> None:
         for connector in self.configuration.tcp_connectors:
@@ -190,7 +213,7 @@ class Router:
 
     def _housekeeping(self) -> None:
         for peer in self.peers.values():
-            if isinstance(peer, RouterPeer) and peer.is_open:
+            if isinstance(peer, NetworkPeer) and peer.is_open:
                 peer.stream_links.trim()
         now = self.loop.time()
         for listener in self.tcp_listeners:
@@ -224,6 +247,8 @@ class Router:
             elif isinstance(output, RemoteAddressesChanged | RoutesChanged):
                 for listener in self.tcp_listeners:
                     listener.update()
+                if isinstance(output, RemoteAddressesChanged) and self._edges:
+                    self._tell_edges_of(output.keys)
             elif isinstance(output, NeighbourUp):
                 self.log.info(f"neighbour {output.router_id} is up")
             elif isinstance(output, NeighbourLost):
@@ -232,6 +257,9 @@ class Router:
                 self.log.info(f"router {output.router_id} was restarted")
             elif isinstance(output, Warning):
                 self.log.warning(output.text)
+        if self.uplinks is not None and self.uplinks.active is not None:
+            assert isinstance(self.routing, EdgeRouting)
+            self.uplinks.active.follow(self.routing)
         if self._routing_timer is not None:
             self._routing_timer.cancel()
         self._routing_timer = self.loop.call_at(self.routing.next_tick(self.loop.time()), self._routing_tick)
@@ -246,18 +274,84 @@ class Router:
 
     def link_up(self, peer: RouterPeer) -> None:
         """The control links of a connection are usable."""
+        assert isinstance(self.routing, RoutingEngine)
         self.routing.link_up(peer.number, peer.cost, self.loop.time())
         self.routing_changed()
 
     def link_down(self, peer: RouterPeer) -> None:
         """They are gone."""
+        assert isinstance(self.routing, RoutingEngine)
         self.routing.link_lost(peer.number, self.loop.time())
         self.routing_changed()
 
     def control_received(self, peer: RouterPeer, opcode: str, body: dict[Any, Any]) -> None:
         """A routing protocol message for us."""
+        assert isinstance(self.routing, RoutingEngine)
         self.routing.receive(peer.number, opcode, body, self.loop.time())
         self.routing_changed()
+
+    # ------------------------------------------------------------------ edge routers
+
+    def edge(self, edge_id: str) -> AttachedEdge | None:
+        """The edge router of this id, if it is attached here; its newest connection."""
+        attached = self._edges.get(edge_id)
+        return attached[-1] if attached else None
+
+    def edge_attached(self, peer: AttachedEdge) -> None:
+        """An edge router made itself known."""
+        self._edges.setdefault(peer.container, []).append(peer)
+        self.log.info(f"edge router {peer.container} is attached")
+        self.routing.add_local_address("H" + peer.container, TREATMENT_CLOSEST, self.loop.time())
+        self.routing_changed()
+
+    def edge_detached(self, peer: AttachedEdge) -> None:
+        """It is gone, or this connection of it."""
+        others = self._edges[peer.container]
+        others.remove(peer)
+        self.log.info(f"edge router {peer.container} is detached")
+        if not others:
+            del self._edges[peer.container]
+            self.routing.remove_local_address("H" + peer.container, self.loop.time())
+            self.routing_changed()
+
+    def service_changed(self, service: Service) -> None:
+        """Attached edge routers began or ceased to consume from an address: the network and the listeners must know."""
+        now = self.loop.time()
+        if service.consumed_here and not self.draining:
+            multicast = service.address.startswith(MULTICAST_PREFIX)
+            treatment = TREATMENT_MULTICAST if multicast else TREATMENT_BALANCED
+            self.routing.add_local_address(service.key, treatment, now)
+        else:
+            self.routing.remove_local_address(service.key, now)
+        for listener in service.listeners:
+            listener.update()
+        self.tell_edges(service)
+        self.services.forget_unused(service)
+        self.routing_changed()
+
+    def tell_edges(self, service: Service) -> None:
+        """Tell the edge routers that watch the address what changed for them."""
+        for edge in list(service.watchers):
+            edge.tell(service)
+
+    def _tell_edges_of(self, keys: Iterable[str]) -> None:
+        for key in keys:
+            service = self.services.known(key[1:]) if key.startswith("M") else None
+            if service is not None:
+                self.tell_edges(service)
+
+    def uplink_changed(self) -> None:
+        """Another connection to the interior is active, or none."""
+        assert isinstance(self.routing, EdgeRouting)
+        active = self.uplinks.active if self.uplinks else None
+        self.routing.uplink_changed(active.number if active else None)
+        self.routing_changed()
+
+    def address_tracked(self, peer: InteriorUplink, key: str, reachable: bool) -> None:
+        """The interior says whether an address that we watch is reachable."""
+        if isinstance(self.routing, EdgeRouting) and self.uplinks and self.uplinks.active is peer:
+            self.routing.tracked(key, reachable)
+            self.routing_changed()
 
     # ------------------------------------------------------------------ peers
 
@@ -279,12 +373,24 @@ class Router:
         """A connection is over."""
         self.peers.pop(peer.number, None)
 
-    def router_peer(self, number: int) -> RouterPeer | None:
-        """The connection to a neighbour, if it is open."""
+    def network_peer(self, number: int) -> NetworkPeer | None:
+        """The connection to a neighbour or edge, if it is open."""
         peer = self.peers.get(number)
-        if isinstance(peer, RouterPeer) and peer.is_open and peer.role == ROLE_INTER_ROUTER:
-            return peer
-        return None
+        if isinstance(peer, RouterPeer):
+            return peer if peer.is_open and peer.role == ROLE_INTER_ROUTER else None
+        return peer if isinstance(peer, NetworkPeer) and peer.is_open else None
+
+    def own_annotations(self, flags: int) -> Annotations:
+        """The router annotations of a message that enters the network here; those of an edge are filled in by the interior."""
+        if self.uplinks is not None:
+            return Annotations(flags, mesh=self.mesh)
+        return Annotations(flags, None, self.trace_id, (self.trace_id,))
+
+    def reply_address(self, name: str) -> str:
+        """The address by which all routers know something of ours."""
+        if self.uplinks is not None:
+            return f"amqp:/_edge/{self.router_id}/{name}"
+        return f"amqp:/_topo/0/{self.router_id}/{name}"
 
     # ------------------------------------------------------------------ flows
 
@@ -306,7 +412,7 @@ class Router:
         """An address at which this flow's answer arrives."""
         name = self.new_reply_name()
         self.replies[name] = flow
-        return f"amqp:/_topo/0/{self.router_id}/{name}"
+        return self.reply_address(name)
 
     def forget_reply(self, address: str) -> None:
         """The flow is over."""
@@ -335,7 +441,7 @@ class Router:
             towards = self.forwarder.peer_towards(head.reply_to)
             if towards is not None and towards.connection.output.size < 4 * MAX_QUEUED_BYTES:
                 message = encode_message(
-                    Annotations(0, None, self.trace_id, (self.trace_id,)),
+                    self.own_annotations(0),
                     to=head.reply_to,
                     correlation_id=head.correlation_id,
                     application_properties=properties,

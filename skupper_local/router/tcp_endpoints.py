@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 from skupper_local.amqp.link import IncomingDelivery
 from skupper_local.router.configuration import TcpConnectorSettings, TcpListenerSettings
 from skupper_local.router.handshake import HANDSHAKE_TIMEOUT, prepare, tls_over, tls_reason
-from skupper_local.router.message_head import TCP_STREAM_FLAGS, Annotations, MessageHead, tcp_stream_head
-from skupper_local.router.services import RemoteChoice, Service
+from skupper_local.router.message_head import TCP_STREAM_FLAGS, MessageHead, tcp_stream_head
+from skupper_local.router.multi_key import Target, Targets
+from skupper_local.router.services import RemoteChoice
 from skupper_local.router.sockets import BIND_RETRY, bind_message, listen_on
 from skupper_local.router.tcp_flow import DeliverySource, LocalSink, LocalSource, TcpFlow
 from skupper_local.router.tcp_socket import TcpSocket, TlsSocket
@@ -72,7 +73,9 @@ class TcpListenerEndpoint(Counters):
         self._loop = router.loop
         self._context: ssl.SSLContext | None = None
         self.refresh_tls()
-        self._service: Service = router.services.get(settings.address)
+        self.targets = Targets(settings, router.services)
+        for target in self.targets.all:
+            target.service.listeners.append(self)
         self._sockets: list[socket.socket] = []
         self._retry: asyncio.TimerHandle | None = None
 
@@ -90,8 +93,8 @@ class TcpListenerEndpoint(Counters):
             )
 
     def update(self) -> None:
-        """Open or close the socket as the address is reachable or not."""
-        reachable = self._service.reachable(self._router.routing) and not self._router.draining
+        """Open or close the socket as the address, or one of several, is reachable or not."""
+        reachable = self.targets.reachable(self._router.routing) and not self._router.draining
         if reachable and not self._sockets and self._retry is None:
             self._open()
         elif not reachable:
@@ -179,21 +182,27 @@ class TcpListenerEndpoint(Counters):
         router = self._router
         flow = TcpFlow(self._loop, self, router.dirty_flows, sock)
         self.flows.add(flow)
-        choice = self._service.choose(router.routing, None)
-        if choice is None:
-            flow.abort()
-        elif isinstance(choice, RemoteChoice):
-            self._begin_remote(flow, choice)
-        else:
-            choice.connect_local(flow)
+        tried: list[Target] = []
+        while (target := self.targets.choose(router.routing, tried)) is not None:
+            choice = target.service.choose(router.routing, None)
+            if choice is not None:
+                target.connections_opened += 1
+                if isinstance(choice, RemoteChoice):
+                    self._begin_remote(flow, target, choice)
+                else:
+                    choice.connect_local(flow)
+                return
+            # Its consumer was lost a moment ago: the next address, if there are several.
+            tried.append(target)
+        flow.abort()
 
-    def _begin_remote(self, flow: TcpFlow, choice: RemoteChoice) -> None:
+    def _begin_remote(self, flow: TcpFlow, target: Target, choice: RemoteChoice) -> None:
         router = self._router
-        peer = router.router_peer(choice.link)
+        peer = router.network_peer(choice.link)
         if peer is None:
             flow.abort()
             return
-        service = self._service
+        service = target.service
         reply_to = router.register_reply(flow)
         service.opened(choice.router_id)
 
@@ -202,10 +211,10 @@ class TcpListenerEndpoint(Counters):
             router.forget_reply(reply_to)
 
         flow.on_ended = ended
-        annotations = Annotations(TCP_STREAM_FLAGS, None, router.trace_id, (router.trace_id,))
+        annotations = router.own_annotations(TCP_STREAM_FLAGS)
         flow.sink = peer.open_stream(flow)
         flow.sink.write(
-            tcp_stream_head(annotations, self.settings.address, reply_to, router.next_flow_id()), last=False
+            tcp_stream_head(annotations, service.address, reply_to, router.next_flow_id()), last=False
         )
 
 
@@ -289,7 +298,7 @@ class TcpConnectorEndpoint(Counters):
         back = router.forwarder.peer_towards(reply_to) if reply_to else None
         if back is None or reply_to is None:
             return False
-        annotations = Annotations(TCP_STREAM_FLAGS, None, router.trace_id, (router.trace_id,))
+        annotations = router.own_annotations(TCP_STREAM_FLAGS)
         sink = flow.sink = back.open_stream(flow)
         sink.write(tcp_stream_head(annotations, reply_to), last=False)
         if sink.writable:

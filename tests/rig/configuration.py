@@ -13,11 +13,11 @@ from tests.rig.ports import HOST
 class Configuration:
     """The JSON configuration of one router. Each method adds one entity (and the sslProfile it needs)."""
 
-    def __init__(self, router_id: str) -> None:
+    def __init__(self, router_id: str, mode: str = "interior") -> None:
         self.router_id = router_id
         self.entities: list[tuple[str, dict[str, Any]]] = []
         metadata = json.dumps({"id": f"site-{router_id}", "version": "test", "platform": "linux"})
-        self.add("router", id=router_id, mode="interior", helloMaxAgeSeconds="3", metadata=metadata)
+        self.add("router", id=router_id, mode=mode, helloMaxAgeSeconds="3", metadata=metadata)
         self.add("address", prefix="mc", distribution="multicast")
         self.add("site", name=router_id, platform="linux", namespace=router_id, version="test")
 
@@ -64,17 +64,28 @@ class Configuration:
             attributes["authenticatePeer"] = True
         self.add("listener", **attributes)
 
-    def dial(self, name: str, port: int, credentials: Credentials | None, cost: int = 1) -> None:
-        """Open a link to the inter-router listener on this port."""
+    def dial(
+        self,
+        name: str,
+        port: int,
+        credentials: Credentials | None,
+        cost: int = 1,
+        *,
+        role: str = "inter-router",
+        proxy: str | None = None,
+    ) -> None:
+        """Open a link to the listener of this role on this port, through the proxyProfile of this name."""
         attributes: dict[str, Any] = {
             "name": name,
-            "role": "inter-router",
+            "role": role,
             "host": HOST,
             "port": str(port),
             "cost": cost,
         }
         if credentials:
             attributes["sslProfile"] = self._profile(f"{name}-profile", credentials)
+        if proxy:
+            attributes["proxyProfile"] = proxy
         self.add("connector", **attributes)
 
     def expose(self, address: str, port: int) -> None:
@@ -90,6 +101,12 @@ class Configuration:
     def consume(self, address: str, port: int) -> None:
         """A tcpListener: connections to this port go to the address."""
         self.add("tcpListener", name=f"listener/{address}-{port}", host=HOST, port=str(port), address=address)
+
+    def consume_several(self, name: str, addresses: dict[str, int], port: int, strategy: str) -> None:
+        """A tcpListener for several addresses, each with its priority or weight."""
+        self.add("tcpListener", name=name, host=HOST, port=str(port), multiAddressStrategy=strategy)
+        for address, value in addresses.items():
+            self.add("listenerAddress", name=f"{name}/{address}", address=address, value=value, listener=name)
 
     def write(self, path: Path) -> None:
         """Write the file ``-c`` takes."""

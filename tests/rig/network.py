@@ -20,6 +20,8 @@ class Node:
     configuration: Configuration
     process: RouterProcess
     access_port: int
+    edge_port: int = 0
+    """Where edge routers dial; 0 when this is one itself."""
     links: int = 0
     listener_ports: list[int] = field(default_factory=list)
 
@@ -35,17 +37,22 @@ class Network:
         self.nodes: dict[str, Node] = {}
         self.authority = Authority(directory / "certs") if mutual_tls else None
 
-    def add(self, name: str, program: Program) -> Node:
-        """Add a router with an inter-router listener and an HTTP listener."""
-        configuration = Configuration(name)
+    def add(self, name: str, program: Program, mode: str = "interior") -> Node:
+        """Add a router with an HTTP listener; an interior one also listens for interior and edge routers."""
+        configuration = Configuration(name, mode)
         if program.name == "skrouterd":
             configuration.log("DEFAULT", "info+")
         http_port = free_port()
         configuration.http(http_port)
-        access_port = free_port()
-        configuration.listen(access_port, self.server_credentials(f"{name}-access"))
+        access_port = edge_port = 0
+        if mode == "interior":
+            access_port, edge_port = free_port(), free_port()
+            configuration.listen(access_port, self.server_credentials(f"{name}-access"))
+            configuration.listen(
+                edge_port, self.server_credentials(f"{name}-edges"), role="edge", name="edges"
+            )
         process = RouterProcess(program, name, self.directory, http_port)
-        node = self.nodes[name] = Node(configuration, process, access_port)
+        node = self.nodes[name] = Node(configuration, process, access_port, edge_port)
         return node
 
     def server_credentials(self, name: str) -> Credentials | None:
@@ -62,6 +69,14 @@ class Network:
         node.links += 1
         name = f"link-{dialling}-{listening}"
         node.configuration.dial(name, self.nodes[listening].access_port, self.client_credentials(name), cost)
+
+    def attach(self, edge: str, interior: str) -> None:
+        """Let an edge router dial an interior one."""
+        name = f"edge-{edge}-{interior}"
+        node = self.nodes[edge]
+        node.links += 1
+        port = self.nodes[interior].edge_port
+        node.configuration.dial(name, port, self.client_credentials(name), role="edge")
 
     def expose(self, name: str, address: str, port: int) -> None:
         """Let the router with this name offer the service on this port under the address."""

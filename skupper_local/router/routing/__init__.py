@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from skupper_local.router.routing.edge_routing import EdgeRouting
 from skupper_local.router.routing.engine import RoutingEngine
 from skupper_local.router.routing.outputs import (
     NeighbourLost,
@@ -17,6 +18,7 @@ from skupper_local.router.routing.outputs import (
 from skupper_local.router.routing.settings import RoutingLimits, RoutingTimers
 
 __all__ = [
+    "EdgeRouting",
     "NeighbourLost",
     "NeighbourUp",
     "NodeInfo",

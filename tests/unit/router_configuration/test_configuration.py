@@ -202,11 +202,97 @@ def test_http_as_the_reference_asks_for_it_on_kubernetes_is_served() -> None:
     assert read.warnings == ()
 
 
-def test_an_edge_listener_is_carried_with_a_warning_that_names_it() -> None:
+def test_a_listener_for_edge_routers_is_read_without_a_warning() -> None:
     read = configured(("listener", {"name": "go-west-edge", "role": "edge", "port": 45671}))
     assert read.listeners[0].role == "edge"
-    assert len(read.warnings) == 1
-    assert read.warnings[0].startswith("listener go-west-edge: edge connections are not supported")
+    assert read.warnings == ()
+
+
+def test_an_edge_router_dials_with_role_edge() -> None:
+    edge = Entity("router", {"id": "leaf", "mode": "edge"})
+    read = make_configuration([edge, Entity("connector", {"role": "edge", "host": "h", "port": 45671})])
+    assert (read.router.mode, read.connectors[0].role) == ("edge", "edge")
+
+
+@pytest.mark.parametrize(
+    ("mode", "kind", "role", "reason"),
+    [
+        ("edge", "connector", "inter-router", "links with role edge only"),
+        ("edge", "listener", "inter-router", "accepts no other routers"),
+        ("edge", "listener", "edge", "accepts no other routers"),
+        ("interior", "connector", "edge", "needs a router of mode edge"),
+    ],
+)
+def test_roles_fit_the_mode_of_the_router(mode: str, kind: str, role: str, reason: str) -> None:
+    found = only_problem((kind, {"role": role, "host": "h", "port": 1}), router={"id": "a", "mode": mode})
+    assert ": role: " in found
+    assert reason in found
+
+
+def test_the_addresses_of_a_listener_with_a_strategy_are_read_in_their_order() -> None:
+    read = configured(
+        ("listenerAddress", {"name": "m/b", "address": "b", "value": 0, "listener": "m"}),
+        ("listenerAddress", {"name": "m/a", "address": "a", "value": "7", "listener": "m"}),
+        ("tcpListener", {"name": "m", "port": 1, "multiAddressStrategy": "weighted"}),
+        ("tcpListener", {"name": "one", "port": 2, "address": "a"}),
+    )
+    several, one = read.tcp_listeners
+    assert several.strategy == "weighted"
+    assert [(item.address, item.value) for item in several.addresses] == [("b", 0), ("a", 7)]
+    assert (one.strategy, one.addresses) == ("none", ())
+    assert read.warnings == ()
+
+
+def test_an_address_beside_a_strategy_is_warned_of() -> None:
+    [warning] = configured(
+        ("tcpListener", {"name": "m", "port": 1, "multiAddressStrategy": "priority", "address": "a"})
+    ).warnings
+    assert warning.startswith("tcpListener m: address has no effect")
+
+
+@pytest.mark.parametrize(
+    ("listener", "reason"),
+    [("nobody", "there is no tcpListener nobody"), ("one", "tcpListener one has no multiAddressStrategy")],
+)
+def test_an_address_belongs_to_a_listener_with_a_strategy(listener: str, reason: str) -> None:
+    assert reason in only_problem(
+        ("tcpListener", {"name": "one", "port": 1, "address": "a"}),
+        ("listenerAddress", {"name": "x", "address": "a", "value": 1, "listener": listener}),
+    )
+
+
+def test_a_connector_may_go_through_a_proxy_whose_password_is_not_shown() -> None:
+    read = configured(
+        ("proxyProfile", {"name": "p", "host": "h", "port": "3128", "username": "u", "password": "hunter2"}),
+        ("connector", {"role": "inter-router", "host": "x", "port": 1, "proxyProfile": "p"}),
+    )
+    assert read.connectors[0].proxy_profile == "p"
+    profile = read.proxy_profiles["p"]
+    assert (profile.host, profile.port, profile.username, profile.password) == ("h", 3128, "u", "hunter2")
+    assert "hunter2" not in repr(read)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "reason"),
+    [
+        ({"port": 1}, "host: is empty"),
+        ({"host": "h"}, "port: is missing"),
+        ({"host": "h", "port": 1, "username": "a:b"}, "user name"),
+        ({"host": "h", "port": 1, "username": "a\r\nX: y"}, "user name"),
+        ({"host": "h", "port": 1, "password": "hunter2"}, "username: is missing"),
+        ({"host": "h", "port": 1, "username": "u", "password": "env:X"}, "use file:PATH"),
+    ],
+)
+def test_a_proxy_that_cannot_be_used_is_refused(attributes: dict[str, Any], reason: str) -> None:
+    found = only_problem(("proxyProfile", {"name": "p", **attributes}))
+    assert reason in found
+    assert "hunter2" not in found
+
+
+def test_a_proxy_that_is_used_must_be_there() -> None:
+    assert "there is no proxyProfile p" in only_problem(
+        ("connector", {"role": "inter-router", "host": "h", "port": 1, "proxyProfile": "p"})
+    )
 
 
 @pytest.mark.parametrize("observer", ["none", "auto"])
@@ -232,11 +318,12 @@ def test_all_problems_are_reported_at_once_with_entity_attribute_and_reason() ->
         ("listener", {"name": "a", "port": "x", "hots": "h"}),
         ("tcpListener", {"name": "b", "port": 70000, "address": "k", "observer": "http2"}),
         ("nonsense", {}),
-        router={"id": "a|b", "mode": "edge"},
+        router={"id": "a|b", "mode": "standalone"},
     )
     assert found == [
         "router (entity 1): id: contains |, which a router id cannot",
-        "router (entity 1): mode: mode edge is not supported by the embedded router; it runs as an interior router only",
+        "router (entity 1): mode: mode standalone (the default) is not supported by the embedded router;"
+        " it runs as an interior or edge router",
         "listener a: port: 'x' is neither a port number nor the name of a service",
         "listener a: 'hots': is not an attribute of listener; is host meant?",
         "tcpListener b: port: 70000 is not in the range 1 to 65535",
@@ -324,7 +411,6 @@ def test_a_value_that_cannot_be_is_refused(
         ({"id": "a\nb", "mode": "interior"}, "id", "cannot be printed"),
         ({"id": "a" * 513, "mode": "interior"}, "id", "longer than 512"),
         ({"id": "a"}, "mode", "standalone"),
-        ({"id": "a", "mode": "edge"}, "mode", "edge"),
         ({"id": "a", "mode": "interior", "helloMaxAgeSeconds": 1}, "helloMaxAgeSeconds", "not larger"),
         (
             {"id": "a", "mode": "interior", "dataConnectionCount": "many"},
@@ -367,20 +453,7 @@ def test_a_router_that_cannot_be_run_is_refused(router: dict[str, Any], place: s
             "initialHandshakeTimeoutSeconds: is not supported",
         ),
         ("connector", {}, "role normal is not supported"),
-        ("connector", {"role": "edge"}, "role edge is not supported"),
-        ("connector", {"role": "inter-router", "proxyProfile": "p"}, "through a proxy is not supported"),
         ("connector", {"role": "inter-router", "saslPassword": "hunter2"}, "by password is not supported"),
-        ("proxyProfile", {"name": "p"}, "through a proxy is not supported"),
-        (
-            "listenerAddress",
-            {"name": "m/a", "address": "a", "value": 1, "listener": "l"},
-            "several addresses",
-        ),
-        (
-            "tcpListener",
-            {"port": 1, "multiAddressStrategy": "priority"},
-            "several addresses is not supported",
-        ),
         ("tcpListener", {"port": 1, "address": "a", "observer": "http1"}, "observing http1 is not supported"),
         ("tcpListener", {"port": 1, "address": "a", "backlog": 9}, "backlog: is not supported"),
         ("sslProfile", {"name": "p", "password": "hunter2"}, "with a password is not supported"),
