@@ -60,8 +60,11 @@ class Machine:
     neighbour: str
 
     def fetch(self, url: str) -> str:
-        """What the machine itself gets at a URL; empty when nothing."""
-        return self.host.run("curl", "-s", "-m", "5", url).stdout
+        """What the machine itself gets at a URL; empty when nothing.
+
+        Podman's name server passes questions for IPv6 on to one that is not there on these hosts: that may take its 5 s, twice.
+        """
+        return self.host.run("curl", "-s", "-m", "15", url).stdout
 
     def comes_to_fetch(self, url: str, wanted: str) -> bool:
         """Whether the machine gets this within 10 s: an engine's name server is away while its networks change."""
@@ -75,7 +78,7 @@ class Machine:
     def fetch_from_neighbour(self, port: int) -> str:
         """What another machine gets at a port of this one; empty when nothing."""
         enter = ("nsenter", f"--net=/run/netns/{self.neighbour}")
-        words = (*enter, "curl", "-s", "-m", "3", f"http://{self.host.address}:{port}/")
+        words = (*enter, "curl", "-s", "-m", "15", f"http://{self.host.address}:{port}/")
         return subprocess.run(words, capture_output=True, text=True, check=False).stdout
 
 
