@@ -95,7 +95,7 @@ def log_lines(chunks: Iterable[bytes]) -> Iterator[str]:
             lines.append(pending[stream][:_LONGEST_LINE])
             pending[stream] = pending[stream][_LONGEST_LINE:]
         yield from (line.decode("utf-8", "replace").rstrip("\r") for line in lines)
-    yield from (rest.decode("utf-8", "replace") for rest in pending.values() if rest)
+    yield from (rest.decode("utf-8", "replace").rstrip("\r") for rest in pending.values() if rest)
 
 
 def _frames(chunks: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:

@@ -11,7 +11,6 @@ A password is never part of a message, an argument or the environment of another
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import re
 import subprocess
@@ -149,7 +148,7 @@ def _decode(entry: Mapping[str, Any], registry: str) -> Login | None:
     if isinstance(encoded, str) and encoded:
         try:
             user, _, password = base64.b64decode(encoded).decode().rstrip("\x00").partition(":")
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:  # not base64, not ASCII, or not UTF-8 inside
             return None
     token = entry.get("identitytoken")
     if isinstance(token, str) and token:
