@@ -1,4 +1,4 @@
-"""The network as one site's status tells it: a record for each site that can be seen (reference-engine 10.3).
+"""The network as one site's status tells it: a record for each site that can be seen (reference-engine 10).
 
 This site's record is made of what it declares, those of others of what their routers answer. The links of other sites are
 known to them alone.

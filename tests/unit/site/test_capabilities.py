@@ -55,6 +55,7 @@ def test_an_older_skrouterd_is_told_apart(text: str, place: tuple[str, str]) -> 
 def test_what_the_embedded_router_does_not_observe_is_named() -> None:
     ((subject, field, rule),) = refused(site() + listener("a", observer="http1"))
     assert (subject, field) == ("Listener a", "spec.observer")
+    assert "embedded router" in rule
     assert "use skrouterd" in rule
 
 

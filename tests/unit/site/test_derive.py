@@ -93,21 +93,8 @@ def test_a_listener_declared_later_on_a_chosen_port_is_refused() -> None:
 def test_the_router_s_id_stays_the_same_and_the_mode_follows_the_site() -> None:
     assert model_of(site()).router_id == "west-6c1b0c6e"
     assert model_of(site()).mode == "interior"
-    edge = model_of(site(edge=True), router_kind="skrouterd")
+    edge = model_of(site(edge=True))
     assert (edge.mode, edge.link_role) == ("edge", "edge")
-
-
-def test_what_the_embedded_router_cannot_do_is_refused_with_entity_and_reason() -> None:
-    for text, field in (
-        (site(edge=True), "spec.edge"),
-        (site() + listener("a", observer="http1"), "spec.observer"),
-    ):
-        with pytest.raises(InvalidResourcesError) as raised:
-            model_of(text)
-        (problem,) = raised.value.problems
-        assert problem.field == field
-        assert "embedded router" in problem.rule
-        assert model_of(text, router_kind="skrouterd")
 
 
 # Names in the server certificate.
