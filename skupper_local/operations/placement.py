@@ -11,6 +11,7 @@ One that nobody asked for may be chosen anew, but only while nothing runs: two k
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
@@ -24,6 +25,7 @@ from skupper_local.platforms.face import OWN, SYSTEMD, Placement
 
 LINUX = "linux"
 _ENGINES = ("podman", "docker")
+_SILENCE_SECONDS = 3.0
 
 
 class SystemdUnreachableError(SkupperLocalError):
@@ -89,23 +91,29 @@ def _platform(
     if settled:
         return settled, "asked for by -p" if target.platform else f"{VARIABLE} says so"
     notes: list[str] = []
+    silent: set[str] = set()
     for name in _ENGINES:
-        reason, obstacle = _usable_engine(name, environ, pull, image)
+        reason, obstacle = _usable_engine(name, environ, pull, image, silent)
         if reason:
             return name, "; ".join((reason, *notes))
         notes.append(obstacle)
     return LINUX, "; ".join(notes)
 
 
-def _usable_engine(name: str, environ: Mapping[str, str], pull: str, image: str) -> tuple[str, str]:
-    """Why this engine may be taken, or why not."""
+def _usable_engine(
+    name: str, environ: Mapping[str, str], pull: str, image: str, silent: set[str]
+) -> tuple[str, str]:
+    """Why this engine may be taken, or why not. ``silent`` are sockets that kept us waiting: nobody waits for one twice."""
     from skupper_local.platforms.endpoints import engine_endpoint, socket_path
     from skupper_local.platforms.engine import engine_of
 
+    begin = time.monotonic()
     try:
         endpoint = engine_endpoint(name, environ, os.getuid())
         if not os.path.exists(socket_path(endpoint)):  # the usual case is answered without a library
             return "", f"{name} has no socket at {socket_path(endpoint)}"
+        if endpoint in silent:
+            return "", f"{name} has the same endpoint"
         engine = engine_of(name, endpoint, environ)
         try:
             facts = engine.facts()
@@ -115,6 +123,8 @@ def _usable_engine(name: str, environ: Mapping[str, str], pull: str, image: str)
         finally:
             engine.close()
     except SkupperLocalError as error:
+        if time.monotonic() - begin > _SILENCE_SECONDS:
+            silent.add(endpoint)
         return "", f"{error.what[0].lower()}{error.what[1:]}"
     return f"{facts.name} {facts.version} answers at {endpoint}", ""
 
