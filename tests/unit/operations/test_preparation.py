@@ -176,3 +176,17 @@ def test_an_address_of_another_machine_is_not_said_to_be_in_use(tmp_path: Path) 
     with pytest.raises(PortInUseError) as caught:
         require_free(sockets_of(made(west).configuration), ())
     assert "address of this machine" in caught.value.next_step
+
+
+def test_links_are_offered_under_the_hosts_of_a_supplied_server_certificate(tmp_path: Path) -> None:
+    west = site(tmp_path, "west")
+    made(west)
+    source, supplied = west.paths.runtime_certs / "west", west.paths.input_certs / "west"
+    supplied.mkdir(parents=True)
+    for file in source.iterdir():
+        (supplied / file.name).write_bytes(file.read_bytes())
+    again = made(west)
+    (access,) = again.model.link_accesses
+    assert access.supplied
+    assert access.hosts
+    assert again.certificates["west"] == {file.name: file.read_bytes() for file in source.iterdir()}
