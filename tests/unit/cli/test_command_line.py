@@ -28,7 +28,6 @@ from tests.unit.cli.conftest import Run
         "system apply",
         "site create a -n Bad_",
         "site create a -p kubernetes",
-        "site create a -p kubernetes",
         "completion tcsh",
         "demo -n west",
         "-p linux demo",
