@@ -79,7 +79,7 @@ _ACCEPTED: Mapping[tuple[str, str], frozenset[object]] = {
 """Values beside the default that say what the router does anyway."""
 
 _MODES = {
-    "standalone": f"mode standalone (the default) {_NOT_YET}; it runs as interior or edge",
+    "standalone": f"mode standalone (the default) {_NOT_YET}; use interior or edge",
 }
 _LISTENER_ROLES = ("normal", "inter-router", "edge")
 _CONNECTOR_ROLES = ("inter-router", "edge")

@@ -322,7 +322,7 @@ def test_all_problems_are_reported_at_once_with_entity_attribute_and_reason() ->
     )
     assert found == [
         "router (entity 1): id: contains |, which a router id cannot",
-        "router (entity 1): mode: mode standalone (the default) is not supported by the embedded router; it runs as interior or edge",
+        "router (entity 1): mode: mode standalone (the default) is not supported by the embedded router; use interior or edge",
         "listener a: port: 'x' is neither a port number nor the name of a service",
         "listener a: 'hots': is not an attribute of listener; is host meant?",
         "tcpListener b: port: 70000 is not in the range 1 to 65535",
