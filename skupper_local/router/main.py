@@ -53,7 +53,7 @@ def _logger(level: str) -> logging.Logger:
 def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog=PROGRAM,
-        description="A router for service networks, wire-compatible with skrouterd (interior mode).",
+        description="A router for service networks, wire-compatible with skrouterd (interior or edge mode).",
         epilog="Signals: SIGTERM drains and stops, SIGHUP reads the certificates again.",
     )
     parser.add_argument(

@@ -119,6 +119,9 @@ def warnings_of(entity_type: str, reader: EntityReader) -> list[str]:
             found.append(
                 "dataConnectionCount has no effect: the embedded router uses one connection for each link"
             )
+    elif entity_type == "log":
+        if reader.text("module") not in ("DEFAULT", "ROUTER_CORE"):
+            found.append("has no effect: the embedded router has one level, that of the module DEFAULT")
     elif entity_type == "tcpListener":
         if reader.text("multiAddressStrategy") != "none" and reader.given("address"):
             found.append(

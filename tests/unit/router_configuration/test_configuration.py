@@ -310,6 +310,13 @@ def test_what_asks_only_for_speed_is_warned_of() -> None:
     ]
 
 
+def test_the_level_of_a_part_that_only_skrouterd_has_is_warned_of() -> None:
+    levels = [("log", {"module": module, "enable": "debug+"}) for module in ("DEFAULT", "TCP_ADAPTOR")]
+    [warning] = configured(*levels).warnings
+    assert "TCP_ADAPTOR" in warning or "entity 3" in warning
+    assert "has no effect" in warning
+
+
 # What is refused.
 
 
