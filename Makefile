@@ -60,7 +60,7 @@ check: $(VENV)/.test
 
 test: lint types
 	@$(BIN)/python -m tests.rig.requirements
-	$(BIN)/pytest -rfEs
+	$(BIN)/python -m tests.suite
 
 bench: $(VENV)/.test
 	$(BIN)/python -m tests.bench
