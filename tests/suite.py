@@ -1,8 +1,8 @@
-"""All tests in two halves side by side: ``python -m tests.suite``, which ``make test`` calls.
+"""All tests, in parts side by side: ``python -m tests.suite``, which ``make test`` calls.
 
 What tests engines and whole hosts has network namespaces and machines of its own and mostly waits for them; everything else
-runs in the machine's own network and mostly computes. Together they take little longer than either. The output of the second
-half is shown when it is over, and the last line sums both up.
+runs in the machine's own network and mostly computes. Together they take little longer than the longest. What the parts beside
+the first one print is shown when they are over, and the last line sums all up.
 """
 
 from __future__ import annotations
@@ -12,48 +12,76 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
+from contextlib import ExitStack
 from pathlib import Path
 
 _SYSTEM = Path(__file__).resolve().parent / "system"
-_MACHINES = (
-    *("test_behaviour", "test_check_engine", "test_engines", "test_install_uninstall", "test_router_image"),
-    *("test_sites_engines", "test_sites_networks", "test_sites_taken_over", "test_systemd_*"),
-)
+_BESIDE = {
+    "engines": ("test_engines", "test_sites_engines", "test_sites_networks", "test_router_image"),
+    "hosts": (
+        "test_behaviour",
+        "test_check_engine",
+        "test_install_uninstall",
+        "test_sites_taken_over",
+        "test_systemd_*",
+    ),
+}
 _PYTEST = (sys.executable, "-m", "pytest", "-rfEs")
 _COUNTED = re.compile(r"(\d+) (passed|failed|skipped|error)")
 _NO_TESTS = 5
 
 
 def main() -> int:
-    """Run both halves; the exit status is 0 when both passed."""
-    machines = sorted(str(file) for name in _MACHINES for file in _SYSTEM.glob(f"{name}.py"))
-    others = [f"--ignore={file}" for file in machines]
-    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
-        beside = subprocess.Popen(
-            [*_PYTEST, "-p", "no:cacheprovider", *machines],
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-        )
-        try:
-            counts, status = _run([*_PYTEST, *others])
-            beside_status = beside.wait()
-        finally:
-            if beside.poll() is None:
-                beside.terminate()
-                beside.wait()
-        output.seek(0)
-        text = output.read()
-    print("\nEngines and hosts, tested meanwhile:", flush=True)
-    print(text, flush=True)
-    counts += _counts(text)
+    """Run all parts; the exit status is 0 when each passed."""
+    parts = {
+        title: sorted(str(file) for name in names for file in _SYSTEM.glob(f"{name}.py"))
+        for title, names in _BESIDE.items()
+    }
+    others = [f"--ignore={file}" for files in parts.values() for file in files]
+    with ExitStack() as stack:
+        beside = {title: stack.enter_context(_Beside(files)) for title, files in parts.items()}
+        counts, status = _run([*_PYTEST, *others])
+        statuses = [status]
+        for title, part in beside.items():
+            text, status = part.end()
+            print(f"\nTests of {title}, made meanwhile:\n{text}", flush=True)
+            counts += _counts(text)
+            statuses.append(status)
     failed = counts["failed"] + counts["error"]
-    broken = [code for code in (status, beside_status) if code not in (0, _NO_TESTS)]
-    if broken and not failed:
+    if not failed and any(code not in (0, _NO_TESTS) for code in statuses):
         failed = 1  # a run that broke off is not a success, whatever it counted
     skipped = f", {counts['skipped']} skipped" if counts["skipped"] else ""
     print(f"{counts['passed']} passed, {failed} failed{skipped}")
     return 1 if failed else 0
+
+
+class _Beside:
+    """A part that runs while others do; ended with its context at the latest."""
+
+    def __init__(self, files: list[str]) -> None:
+        self._files = files
+
+    def __enter__(self) -> _Beside:
+        self._output = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")
+        self._process = subprocess.Popen(
+            [*_PYTEST, "-p", "no:cacheprovider", *self._files],
+            stdin=subprocess.DEVNULL,
+            stdout=self._output,
+            stderr=subprocess.STDOUT,
+        )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process.poll() is None:
+            self._process.terminate()
+            self._process.wait()
+        self._output.close()
+
+    def end(self) -> tuple[str, int]:
+        """Wait for its end: what it printed, and its exit status."""
+        status = self._process.wait()
+        self._output.seek(0)
+        return self._output.read(), status
 
 
 def _run(command: list[str]) -> tuple[Counter[str], int]:
