@@ -24,19 +24,20 @@ def platforms(context: click.Context, parameter: click.Parameter, incomplete: st
     return [name for name in ("podman", "docker", "linux") if name.startswith(incomplete)]
 
 
-def declared(kind: str) -> Callable[[click.Context, click.Parameter, str], list[str]]:
-    """Names of the declarations of a kind."""
+def declared(*kinds: str) -> Callable[[click.Context, click.Parameter, str], list[str]]:
+    """Names of the declarations of some kinds."""
 
     def complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
         namespace = (
             context.find_root().meta.get("namespace") or os.environ.get("SKUPPER_NAMESPACE") or "default"
         )
         directory = os.path.join(_namespaces_directory(), os.path.basename(namespace), "input", "resources")
-        prefix, suffix = f"{kind}-", ".yaml"
+        suffix = ".yaml"
         names = [
-            name[len(prefix) : -len(suffix)]
+            name[len(kind) + 1 : -len(suffix)]
+            for kind in kinds
             for name in _listed(directory)
-            if name.startswith(prefix) and name.endswith(suffix)
+            if name.startswith(f"{kind}-") and name.endswith(suffix)
         ]
         return [name for name in names if name.startswith(incomplete)]
 

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
-def service_arguments(*routing_key: str, leads: str, credentials: str) -> Callable[[_Function], _Function]:
-    """Name and port, routing key, TLS credentials, protocol and ``--force`` of ``create``, apart from where it leads."""
+def service_arguments(
+    *routing_key: str, leads: str, credentials: str, last: Callable[[Any], Any] | None = None
+) -> Callable[[_Function], _Function]:
+    """Name and port, routing key, TLS credentials, protocol and a last option, which is ``--force`` unless given."""
 
     def decorated(function: _Function) -> _Function:
         for parameter in reversed(
@@ -34,10 +36,26 @@ def service_arguments(*routing_key: str, leads: str, credentials: str) -> Callab
                     show_default=True,
                     help="The protocol.",
                 ),
-                force_option(),
+                last or force_option(),
             )
         ):
             function = parameter(function)
+        return function
+
+    return decorated
+
+
+def service_changes(*routing_key: str, credentials: str) -> Callable[[_Function], _Function]:
+    """What ``update`` takes of a service: None where nothing was said."""
+
+    def decorated(function: _Function) -> _Function:
+        for option in (
+            click.option("--tls-credentials", help=f"{credentials} Empty: none."),
+            click.option("--type", "kind", type=click.Choice(["tcp"]), help="The protocol."),
+            click.option(*routing_key, help="The routing key."),
+            click.option("--port", type=int, help="The port."),
+        ):
+            function = option(function)
         return function
 
     return decorated
@@ -52,7 +70,7 @@ def add_delete(group: click.Group, kind: str) -> None:
     """The command that takes one declaration back."""
 
     @group.command("delete", cls=SiteCommand, help=f"Take the declaration of a {kind.lower()} back.")
-    @click.argument("name", shell_complete=completing.declared(kind))
+    @click.argument("name", shell_complete=completing.declared(*_kinds(kind)))
     @click.pass_context
     def delete(context: click.Context, name: str) -> None:
         from skupper_local.cli.declaring import print_deleted
@@ -66,8 +84,13 @@ def add_status(group: click.Group, kind: str, show: Callable[[Target, str, str],
     """The command that shows all of a kind, or one."""
 
     @group.command("status", cls=SiteCommand, help=f"Show the state of every {kind.lower()}, or of one.")
-    @click.argument("name", required=False, shell_complete=completing.declared(kind))
+    @click.argument("name", required=False, shell_complete=completing.declared(*_kinds(kind)))
     @output_option()
     @click.pass_context
     def status(context: click.Context, name: str | None, output: str | None) -> None:
         show(target_of(context), name or "", output or "")
+
+
+def _kinds(kind: str) -> tuple[str, ...]:
+    """The kinds behind a word: a listener has one routing key, or several."""
+    return ("Listener", "MultiKeyListener") if kind == "Listener" else (kind,)

@@ -34,6 +34,26 @@ def generate(context: click.Context, name: str, host: str, cost: int, output: st
 
 @link.command(cls=SiteCommand)
 @click.argument("name", shell_complete=completing.declared("Link"))
+@click.option("--cost", type=click.IntRange(1, 2**31 - 1), help="The cost of the link.")
+@click.option("--tls-credentials", metavar="NAME", help="The Secret with the credentials of the link.")
+@click.pass_context
+def update(context: click.Context, name: str, cost: int | None, tls_credentials: str | None) -> None:
+    """Change a link that this site dials; what is not said stays as it is.
+
+    \b
+    Examples:
+      skupper-local link update west --cost 5
+    """
+    from skupper_local.cli.declaring import print_created, start_step
+    from skupper_local.operations.update import update_link
+
+    target = target_of(context)
+    updated = update_link(target, name, cost=cost, tls_credentials=tls_credentials)
+    print_created(updated, target, start_step(target))
+
+
+@link.command(cls=SiteCommand)
+@click.argument("name", shell_complete=completing.declared("Link"))
 @click.pass_context
 def delete(context: click.Context, name: str) -> None:
     """Take the declaration of a link back, with its key."""

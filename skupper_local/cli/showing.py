@@ -11,7 +11,7 @@ from skupper_local.cli.terminal import say, table, talk, warn
 if TYPE_CHECKING:
     from skupper_local.operations.status import SiteView
     from skupper_local.operations.target import Target
-    from skupper_local.resources import Connector, Listener, Resource
+    from skupper_local.resources import Connector, Listener, MultiKeyListener, Resource, Strategy
     from skupper_local.site.status import LinkRow
 
 _SITE = ("NAME", "STATUS", "MESSAGE")
@@ -44,10 +44,15 @@ def show_sites(target: Target, name: str, output: str) -> None:
 
 
 def show_listeners(target: Target, name: str, output: str) -> None:
-    """``listener status``."""
+    """``listener status``: those of one routing key and of several."""
     view = _view(target)
-    chosen: Sequence[Any] = _chosen(view, "Listener", name)
-    listeners: Sequence[Listener] = chosen
+    listeners: list[Any] = sorted(
+        (item for kind in ("Listener", "MultiKeyListener") for item in view.of_kind(kind)),
+        key=lambda item: item.name,
+    )
+    if name:
+        several = [item for item in view.of_kind("MultiKeyListener") if item.name == name]
+        listeners = several or [view.named("Listener", name)]
     if not listeners:
         talk("No listeners found")
     elif output:
@@ -57,11 +62,11 @@ def show_listeners(target: Target, name: str, output: str) -> None:
         _print_labelled(
             ("Name", item.name),
             ("Status", _status(view, item)),
-            ("Routing key", item.routing_key),
+            ("Routing key", _keys(item)),
             ("Host", item.host),
             ("Port", item.port),
             *_network(item),
-            ("Has Matching Connector", bool(item.status.get("hasMatchingConnector"))),
+            ("Has Matching Connector", _has_connector(item)),
             ("Message", _message(item)),
         )
     else:
@@ -69,15 +74,31 @@ def show_listeners(target: Target, name: str, output: str) -> None:
             (
                 item.name,
                 _status(view, item),
-                item.routing_key,
+                _keys(item),
                 item.host,
                 item.port,
-                bool(item.status.get("hasMatchingConnector")),
+                _has_connector(item),
                 _message(item),
             )
             for item in listeners
         ]
         say(table(_LISTENER, rows))
+
+
+def _keys(listener: Listener | MultiKeyListener) -> str:
+    """The routing key, or all of them as ``--routing-keys`` takes them."""
+    strategy: Strategy | None = getattr(listener, "strategy", None)
+    if strategy is None:
+        return str(getattr(listener, "routing_key", ""))
+    if not strategy.weights:
+        return ",".join(strategy.routing_keys)
+    pairs = zip(strategy.routing_keys, strategy.weights, strict=True)
+    return ",".join(f"{key}={weight}" for key, weight in pairs)
+
+
+def _has_connector(listener: Listener | MultiKeyListener) -> bool:
+    """Whether a connector of one of its keys can be reached."""
+    return bool(listener.status.get("hasMatchingConnector") or listener.status.get("hasDestination"))
 
 
 def show_connectors(target: Target, name: str, output: str) -> None:
@@ -118,7 +139,7 @@ def show_connectors(target: Target, name: str, output: str) -> None:
         say(table(_CONNECTOR, rows))
 
 
-def _network(listener: Listener) -> list[tuple[str, object]]:
+def _network(listener: Listener | MultiKeyListener) -> list[tuple[str, object]]:
     """Where containers reach a listener of a router that is in an engine network."""
     place = listener.status.get("engineNetwork") or {}
     if not place:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from skupper_local.cli import completing
-from skupper_local.cli.commands import LazyGroup, SiteCommand, target_of
+from skupper_local.cli.commands import LazyGroup, SiteCommand, output_option, target_of
 from skupper_local.cli.declared import add_status, force_option
 
 if TYPE_CHECKING:
@@ -44,6 +44,9 @@ def _container_options(function: _Function) -> _Function:
     default=False,
     help="Let other sites link to this one.  [default: disabled]",
 )
+@click.option(
+    "--edge", is_flag=True, help="Make its router an edge router: it links to others, and takes no links."
+)
 @_container_options
 @force_option()
 @click.pass_context
@@ -51,6 +54,7 @@ def create(
     context: click.Context,
     name: str,
     enable_link_access: bool,
+    edge: bool,
     network: str | None,
     cpus: str | None,
     memory: str | None,
@@ -59,6 +63,11 @@ def create(
     """Declare the site of a namespace.
 
     --network, --cpus and --memory are about the router's container, on podman and docker.
+
+    \b
+    Examples:
+      skupper-local site create west --enable-link-access
+      skupper-local site create branch --edge
     """
     from skupper_local.cli.declaring import print_created, start_step
     from skupper_local.operations.create import create_site
@@ -68,10 +77,51 @@ def create(
         target,
         name,
         enable_link_access=enable_link_access,
+        edge=edge,
         settings={"network": network, "cpus": cpus, "memory": memory},
         force=force,
     )
     print_created(created, target, start_step(target))
+
+
+@site.command(cls=SiteCommand)
+@click.argument("name")
+@click.option(
+    "--enable-link-access/--disable-link-access",
+    default=False,
+    help="Let other sites link to it.  [default: disabled]",
+)
+@click.option("--edge", is_flag=True, help="Make its router an edge router.")
+@_container_options
+@output_option("yaml")
+@click.pass_context
+def generate(
+    context: click.Context,
+    name: str,
+    enable_link_access: bool,
+    edge: bool,
+    network: str | None,
+    cpus: str | None,
+    memory: str | None,
+    output: str,
+) -> None:
+    """Print what `create` would declare, and write nothing.
+
+    \b
+    Examples:
+      skupper-local site generate west --enable-link-access > site.yaml
+    """
+    from skupper_local.cli.generating import print_resource
+    from skupper_local.operations.create import new_site
+
+    made = new_site(
+        target_of(context),
+        name,
+        enable_link_access=enable_link_access,
+        edge=edge,
+        settings={"network": network, "cpus": cpus, "memory": memory},
+    )
+    print_resource(made, output)
 
 
 @site.command(cls=SiteCommand)
@@ -81,12 +131,14 @@ def create(
     default=None,
     help="Let other sites link to this one, or not.",
 )
+@click.option("--edge/--no-edge", default=None, help="Make its router an edge router, or an interior one.")
 @_container_options
 @click.pass_context
 def update(
     context: click.Context,
     name: str | None,
     enable_link_access: bool | None,
+    edge: bool | None,
     network: str | None,
     cpus: str | None,
     memory: str | None,
@@ -94,6 +146,11 @@ def update(
     """Change what the site declares; what is not said stays as it is.
 
     An empty value takes a setting back: --cpus "".
+
+    \b
+    Examples:
+      skupper-local site update --enable-link-access
+      skupper-local site update west --memory 512m
     """
     from skupper_local.cli.declaring import print_created, start_step
     from skupper_local.operations.create import update_site
@@ -103,6 +160,7 @@ def update(
         target,
         name or "",
         enable_link_access=enable_link_access,
+        edge=edge,
         settings={"network": network, "cpus": cpus, "memory": memory},
     )
     print_created(updated, target, start_step(target))

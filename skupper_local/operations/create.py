@@ -1,28 +1,35 @@
 """Declare a site, a listener or a connector: ``site create``, ``site update``, ``listener create``, ``connector create``.
 
+``new_site``, ``new_listener``, ``new_multi_key_listener`` and ``new_connector`` make the resource alone, for ``generate``.
 What is declared by a command is checked as far as it can be now: a setting that the site's platform cannot have and a container
 that its router cannot reach are refused here already, a container that is not there is only remarked on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from skupper_local.errors import SkupperLocalError
 from skupper_local.namespace.lock import lock_namespace
 from skupper_local.operations.declarations import Declarations, Written, declare, read_declarations
-from skupper_local.operations.errors import NotDeclaredError
+from skupper_local.operations.errors import AlreadyDeclaredError, NotDeclaredError
 from skupper_local.operations.target import Target, platform_of
 from skupper_local.resources import (
     Connector,
     InvalidResourcesError,
     Listener,
     Metadata,
+    MultiKeyListener,
     Problem,
     Resource,
     Site,
+    Strategy,
+    decode_documents,
+    encode_resource,
     host_rule,
+    kind_of,
     name_rule,
     port_rule,
     printable,
@@ -39,6 +46,10 @@ from skupper_local.resources.settings import (
 )
 
 LINUX = "linux"
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - the reference's default: a listener serves the machine's network
+_WEIGHT_DIGITS = 10
+
+AnyResource = TypeVar("AnyResource", bound=Resource)
 
 
 @dataclass(frozen=True)
@@ -63,15 +74,35 @@ def create_site(
     name: str,
     *,
     enable_link_access: bool = False,
+    edge: bool = False,
     settings: Mapping[str, str | None] | None = None,
     force: bool = False,
 ) -> Created:
-    """Declare the site of a namespace. ``settings`` are of its router's container; None and empty say nothing."""
-    given = {key: value for key, value in (settings or {}).items() if value}
-    _check("Site", name, settings=given, kind_of_settings=Site, platform=platform_of(target))
-    link_access = "default" if enable_link_access else ""
-    site = Site(metadata=Metadata(name=name), link_access=link_access, settings=given)
+    """Declare the site of a namespace; see :func:`new_site`."""
+    site = new_site(target, name, enable_link_access=enable_link_access, edge=edge, settings=settings)
     return _create(target, site, force=force)
+
+
+def new_site(
+    target: Target,
+    name: str,
+    *,
+    enable_link_access: bool = False,
+    edge: bool = False,
+    settings: Mapping[str, str | None] | None = None,
+) -> Site:
+    """A Site. ``settings`` are of its router's container; None and empty say nothing. An edge site takes no links."""
+    given = {key: value for key, value in (settings or {}).items() if value}
+    check_arguments("Site", name, settings=given, kind_of_settings=Site, platform=platform_of(target))
+    link_access = "default" if enable_link_access else ""
+    site = Site(metadata=Metadata(name=name), link_access=link_access, edge=edge, settings=given)
+    _refuse_links_to_edge(site)
+    return site
+
+
+def _refuse_links_to_edge(site: Site) -> None:
+    if site.edge and site.accepts_links:
+        raise refused("Site", "--edge", "true", "an edge site takes no links: leave link access disabled")
 
 
 def update_site(
@@ -79,6 +110,7 @@ def update_site(
     name: str = "",
     *,
     enable_link_access: bool | None = None,
+    edge: bool | None = None,
     settings: Mapping[str, str | None] | None = None,
 ) -> Created:
     """Change the declared site; None leaves a value as it is, and empty text takes a setting back.
@@ -87,14 +119,20 @@ def update_site(
     """
     said = {key: value for key, value in (settings or {}).items() if value is not None}
     given = {key: value for key, value in said.items() if value}
-    _check("Site", name or None, settings=given, kind_of_settings=Site, platform=platform_of(target))
+    check_arguments("Site", name or None, settings=given, kind_of_settings=Site, platform=platform_of(target))
     with lock_namespace(target.paths, command=target.command) as held:
         site = _declared_site(read_declarations(held.paths.input_resources), target, name)
         kept = {key: value for key, value in site.settings.items() if key not in said}
         link_access = site.link_access
         if enable_link_access is not None and enable_link_access != site.accepts_links:
             link_access = "default" if enable_link_access else "none"
-        changed = replace(site, link_access=link_access, settings={**kept, **given})
+        changed = replace(
+            site,
+            link_access=link_access,
+            edge=site.edge if edge is None else edge,
+            settings={**kept, **given},
+        )
+        _refuse_links_to_edge(changed)
         written = declare(held, (changed,), force=True)
     return Created(written, target.paths.router_config.exists())
 
@@ -116,23 +154,118 @@ def create_listener(
     name: str,
     port: int,
     *,
-    host: str = "0.0.0.0",  # noqa: S104 - the reference's default: a listener serves the machine's network
+    host: str = EVERYWHERE,
     routing_key: str = "",
     tls_credentials: str = "",
+    observer: str = "",
     force: bool = False,
 ) -> Created:
     """Declare a listener; the routing key is the name unless given."""
+    listener = new_listener(
+        name, port, host=host, routing_key=routing_key, tls_credentials=tls_credentials, observer=observer
+    )
+    return _create(target, listener, force=force)
+
+
+def new_listener(
+    name: str,
+    port: int,
+    *,
+    host: str = EVERYWHERE,
+    routing_key: str = "",
+    tls_credentials: str = "",
+    observer: str = "",
+) -> Listener:
+    """A Listener; the routing key is the name unless given."""
     routing_key = routing_key or name
-    _check("Listener", name, host=host, port=port, routing_key=routing_key, tls_credentials=tls_credentials)
-    listener = Listener(
+    check_arguments(
+        "Listener", name, host=host, port=port, routing_key=routing_key, tls_credentials=tls_credentials
+    )
+    return Listener(
         metadata=Metadata(name=name),
         routing_key=routing_key,
         host=host,
         port=port,
         tls_credentials=tls_credentials,
+        observer=observer,
         type="tcp",
     )
+
+
+def create_multi_key_listener(
+    target: Target,
+    name: str,
+    port: int,
+    routing_keys: str,
+    *,
+    strategy: str = "",
+    host: str = EVERYWHERE,
+    tls_credentials: str = "",
+    observer: str = "",
+    force: bool = False,
+) -> Created:
+    """Declare a listener for several routing keys; see :func:`new_multi_key_listener`."""
+    listener = new_multi_key_listener(
+        name,
+        port,
+        routing_keys,
+        strategy=strategy,
+        host=host,
+        tls_credentials=tls_credentials,
+        observer=observer,
+    )
     return _create(target, listener, force=force)
+
+
+def new_multi_key_listener(
+    name: str,
+    port: int,
+    routing_keys: str,
+    *,
+    strategy: str = "",
+    host: str = EVERYWHERE,
+    tls_credentials: str = "",
+    observer: str = "",
+) -> MultiKeyListener:
+    """A MultiKeyListener. ``routing_keys`` as in :func:`parse_strategy`."""
+    parsed = parse_strategy(routing_keys, strategy)
+    check_arguments("MultiKeyListener", name, host=host, port=port, tls_credentials=tls_credentials)
+    return require_valid(
+        MultiKeyListener(
+            metadata=Metadata(name=name),
+            host=host,
+            port=port,
+            strategy=parsed,
+            tls_credentials=tls_credentials,
+            observer=observer,
+        )
+    )
+
+
+def parse_strategy(routing_keys: str, strategy: str = "") -> Strategy:
+    """``a,b`` in their order of preference (``priority``), or ``a=3,b=1`` by weight (``weighted``; a key alone weighs 1).
+
+    Without a strategy, weights mean ``weighted``. Raises InvalidResourcesError.
+    """
+    kind = "MultiKeyListener"
+    strategy = strategy or ("weighted" if "=" in routing_keys else "priority")
+    keys: list[str] = []
+    weights: list[int] = []
+    for word in routing_keys.split(","):
+        key, equals, weight = (part.strip() for part in word.partition("="))
+        if not key:
+            raise refused(kind, "--routing-keys", routing_keys, "must be keys with commas between them: a,b")
+        if key in keys:
+            raise refused(kind, "--routing-keys", routing_keys, f"names {key} twice")
+        if equals and strategy != "weighted":
+            raise refused(kind, "--routing-keys", routing_keys, "has weights: say --strategy weighted")
+        if equals and not (weight.isascii() and weight.isdecimal() and len(weight) < _WEIGHT_DIGITS):
+            raise refused(kind, "--routing-keys", routing_keys, f"the weight of {key} must be a whole number")
+        keys.append(key)
+        weights.append(int(weight) if equals else 1)
+    if strategy == "weighted":
+        return Strategy.weighted(dict(zip(keys, weights, strict=True)))
+    return Strategy(routing_keys=tuple(keys))
 
 
 def create_connector(
@@ -146,18 +279,52 @@ def create_connector(
     workload: str = "",
     routing_key: str = "",
     tls_credentials: str = "",
+    use_client_cert: bool = False,
+    verify_hostname: bool = False,
     force: bool = False,
 ) -> Created:
-    """Declare a connector; the routing key is the name unless given.
+    """Declare a connector; see :func:`new_connector`.
+
+    Raises ContainerOutOfReachError for a container that runs where the router cannot reach it.
+    """
+    connector = new_connector(
+        name,
+        port,
+        host=host,
+        container=container,
+        selector=selector,
+        workload=workload,
+        routing_key=routing_key,
+        tls_credentials=tls_credentials,
+        use_client_cert=use_client_cert,
+        verify_hostname=verify_hostname,
+    )
+    return _create(target, connector, force=force)
+
+
+def new_connector(
+    name: str,
+    port: int,
+    *,
+    host: str = "localhost",
+    container: str = "",
+    selector: str = "",
+    workload: str = "",
+    routing_key: str = "",
+    tls_credentials: str = "",
+    use_client_cert: bool = False,
+    verify_hostname: bool = False,
+) -> Connector:
+    """A Connector; the routing key is the name unless given.
 
     Its server is at ``host``, or, where that is empty, in a container, or in those with the labels of a selector or of the
-    service of a compose file. Raises ContainerOutOfReachError for one that runs where the router cannot reach it.
+    service of a compose file.
     """
     routing_key = routing_key or name
     settings = {
         key: value for key, value in ((CONTAINER, container), (WORKLOAD, workload)) if value and not host
     }
-    _check(
+    check_arguments(
         "Connector",
         name,
         host=host or None,
@@ -176,17 +343,44 @@ def create_connector(
         selector=selector,
         settings=settings,
         tls_credentials=tls_credentials,
+        use_client_cert=use_client_cert,
+        verify_hostname=verify_hostname,
         type="tcp",
     )
-    return _create(target, connector, force=force)
+    require_tls(connector)
+    return connector
+
+
+def require_tls(connector: Connector) -> None:
+    """What is said of TLS is said of a connector that speaks it. Raises InvalidResourcesError."""
+    said = (
+        ("--use-client-cert", connector.use_client_cert),
+        ("--verify-hostname", connector.verify_hostname),
+    )
+    for flag, value in said:
+        if value and not connector.tls_credentials:
+            raise refused("Connector", flag, "true", "means nothing without --tls-credentials")
 
 
 def _create(target: Target, resource: Resource, *, force: bool) -> Created:
     platform_of(target)
     warnings = _containers_in_reach(target, resource) if isinstance(resource, Connector) else ()
     with lock_namespace(target.paths, command=target.command) as held:
+        _require_one_listener(target, read_declarations(held.paths.input_resources), resource)
         written = declare(held, (resource,), force=force)
     return Created(written, target.paths.router_config.exists(), warnings)
+
+
+def _require_one_listener(target: Target, declarations: Declarations, resource: Resource) -> None:
+    """The commands know a listener by its name, whether it has one key or several."""
+    other = {"Listener": "MultiKeyListener", "MultiKeyListener": "Listener"}.get(kind_of(resource), "")
+    present = declarations.find(other, resource.name)
+    if present:
+        raise AlreadyDeclaredError(
+            f"{present.resource.title} is declared already",
+            why="a listener of that name would be another one",
+            next_step=f"choose another name, or first: skupper-local listener delete {resource.name} -n {target.namespace}",
+        )
 
 
 def _containers_in_reach(target: Target, connector: Connector) -> tuple[str, ...]:
@@ -218,7 +412,7 @@ def _containers_in_reach(target: Target, connector: Connector) -> tuple[str, ...
     return tuple(f"{connector.title}: {obstacle}" for obstacle in followed.obstacles)
 
 
-def _check(
+def check_arguments(
     kind: str,
     name: str | None,
     *,
@@ -255,8 +449,26 @@ def _check(
         if rule
     ]
     if problems:
-        raise InvalidResourcesError(
-            problems,
-            what=f"The {kind.lower()} cannot be declared like that",
-            next_step="correct what is named above and run the command again",
-        )
+        raise _invalid(kind, problems)
+
+
+def refused(kind: str, field: str, value: str, rule: str) -> InvalidResourcesError:
+    """The error for one wrong argument."""
+    return _invalid(kind, [Problem("command line", 0, kind, field, repr(printable(value)), rule)])
+
+
+def require_valid(resource: AnyResource) -> AnyResource:
+    """The resource itself, if its file could be read. Raises InvalidResourcesError, which names all that is wrong."""
+    decoded = decode_documents(encode_resource(resource), "command line")
+    if decoded.problems:
+        raise _invalid(kind_of(resource), [replace(problem, line=0) for problem in decoded.problems])
+    return resource
+
+
+def _invalid(kind: str, problems: Sequence[Problem]) -> InvalidResourcesError:
+    named = "listener" if kind == "MultiKeyListener" else kind.lower()
+    return InvalidResourcesError(
+        problems,
+        what=f"The {named} cannot be declared like that",
+        next_step="correct what is named above and run the command again",
+    )

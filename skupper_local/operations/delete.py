@@ -6,6 +6,7 @@ Link uses it; the reference leaves the key behind.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from skupper_local.namespace.lock import HeldLock, lock_namespace
@@ -29,13 +30,12 @@ class Deleted:
 
 
 def delete_declaration(target: Target, kind: str, name: str) -> Deleted:
-    """Take back the declaration of that kind and name. Raises NotDeclaredError."""
+    """Take back the declaration of that kind and name; a listener may have several keys. Raises NotDeclaredError."""
     platform_of(target)
+    kinds = (kind, "MultiKeyListener") if kind == "Listener" else (kind,)
     with lock_namespace(target.paths, command=target.command) as held:
         declarations = read_declarations(held.paths.input_resources)
-        item = declarations.find(kind, name)
-        if item is None:
-            raise _not_declared(declarations, target, kind, name)
+        item = find_declaration(declarations, target, kinds, name)
         gone = [item, *_secret_of(declarations, item)]
         remove_declarations(held, gone)
     return _deleted(held, gone)
@@ -68,12 +68,18 @@ def _secret_of(declarations: Declarations, item: Declared) -> list[Declared]:
     return [secret] if secret and secret.path != item.path else []
 
 
-def _not_declared(declarations: Declarations, target: Target, kind: str, name: str) -> NotDeclaredError:
-    others = ", ".join(item.resource.name for item in declarations.of_kind(kind)[:10])
-    return NotDeclaredError(
-        f"There is no {kind.lower()} {name} in namespace {target.namespace}",
+def find_declaration(declarations: Declarations, target: Target, kinds: Sequence[str], name: str) -> Declared:
+    """The declaration of that name, of the first of the kinds that has it. Raises NotDeclaredError in the name of that kind."""
+    for kind in kinds:
+        item = declarations.find(kind, name)
+        if item:
+            return item
+    names = [item.resource.name for kind in kinds for item in declarations.of_kind(kind)][:10]
+    others, called = ", ".join(names), kinds[0].lower()
+    raise NotDeclaredError(
+        f"There is no {called} {name} in namespace {target.namespace}",
         why=f"there {'are' if ',' in others else 'is'}: {others}"
         if others
-        else f"no {kind.lower()} is declared there",
-        next_step=f"see what there is: skupper-local {kind.lower()} status -n {target.namespace}",
+        else f"no {called} is declared there",
+        next_step=f"see what there is: skupper-local {called} status -n {target.namespace}",
     )
