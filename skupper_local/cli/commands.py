@@ -108,6 +108,18 @@ class LazyGroup(click.Group):
             self.commands[cmd_name] = getattr(import_module(module), attribute)
         return self.commands[cmd_name]
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, and for a word that is no command, those that look like it."""
+        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], self.list_commands(ctx), n=3, cutoff=0.6)
+            meant = f" Did you mean {' or '.join(near)}?" if near else ""
+            ctx.fail(f"No such command '{args[0]}'.{meant}")
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list of commands, without loading those that are only listed."""
         rows = [(name, self._lazy[name][1] if name in self._lazy else "") for name in self.list_commands(ctx)]

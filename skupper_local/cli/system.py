@@ -9,6 +9,7 @@ import click
 
 from skupper_local.cli import completing
 from skupper_local.cli.commands import LazyGroup, PlatformCommand, SiteCommand, output_option, target_of
+from skupper_local.cli.waiting import wait_and_tell, wait_options
 
 
 @click.group(cls=LazyGroup)
@@ -89,9 +90,24 @@ _SYSTEMD = click.option(
 @_IMAGE
 @_PULL
 @_SYSTEMD
+@wait_options("none")
 @click.pass_context
-def start(context: click.Context, router: str, image: str, pull: str | None, systemd: bool | None) -> None:
-    """Start the site and wait until its router answers; put right what is missing of one that was started."""
+def start(
+    context: click.Context,
+    router: str,
+    image: str,
+    pull: str | None,
+    systemd: bool | None,
+    wait: str,
+    timeout: int,
+) -> None:
+    """Start the site and wait until its router answers; put right what is missing of one that was started.
+
+    \b
+    Examples:
+      skupper-local system start
+      skupper-local system start -n west -p linux --wait ready --timeout 30
+    """
     from skupper_local.cli.pulling import pull_progress
     from skupper_local.cli.running import print_started
     from skupper_local.operations.lifecycle import start as start_site
@@ -101,6 +117,8 @@ def start(context: click.Context, router: str, image: str, pull: str | None, sys
     with pull_progress() as shown:
         outcome = start_site(target, Wishes(router, image, pull or "", systemd, shown.tell))
     print_started(outcome, target)
+    if not wait_and_tell(target, wait, timeout):
+        context.exit(1)
 
 
 @system.command(cls=SiteCommand)
@@ -136,11 +154,19 @@ def stop(context: click.Context) -> None:
 
 @system.command(cls=SiteCommand)
 @_PULL
+@wait_options("none")
 @click.pass_context
-def reload(context: click.Context, pull: str | None) -> None:
-    """Bring changed declarations into effect. The router restarts only if its configuration changed."""
+def reload(context: click.Context, pull: str | None, wait: str, timeout: int) -> None:
+    """Bring changed declarations into effect. The router restarts only if its configuration changed.
+
+    \b
+    Examples:
+      skupper-local system reload
+      skupper-local system reload --wait configured
+    """
     from skupper_local.cli.pulling import pull_progress
     from skupper_local.cli.running import print_reloaded
+    from skupper_local.operations.lifecycle import Deed
     from skupper_local.operations.lifecycle import reload as reload_site
     from skupper_local.operations.planned_change import Wishes
 
@@ -148,6 +174,8 @@ def reload(context: click.Context, pull: str | None) -> None:
     with pull_progress() as shown:
         outcome = reload_site(target, Wishes(pull=pull or "", progress=shown.tell))
     print_reloaded(outcome, target)
+    if outcome.deed is not Deed.LEFT_STOPPED and not wait_and_tell(target, wait, timeout):
+        context.exit(1)
 
 
 @system.command(cls=SiteCommand)

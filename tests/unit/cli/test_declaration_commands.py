@@ -194,3 +194,13 @@ def test_an_edge_site_takes_no_links(skupper: Run, data_home: Path) -> None:
 def test_a_listener_on_all_interfaces_says_who_can_reach_it(skupper: Run) -> None:
     assert "whoever reaches this machine" in skupper("listener create web 80").err
     assert "whoever reaches" not in skupper("listener create db 81 --host 127.0.0.1").err
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [("lisener create web 80", "listener"), ("listener craete web 80", "create"), ("link updte w", "update")],
+)
+def test_a_typo_in_a_command_is_answered_with_the_command(skupper: Run, typed: str, meant: str) -> None:
+    ran = skupper(typed)
+    assert ran.status == 2
+    assert f"Did you mean {meant}" in ran.err
