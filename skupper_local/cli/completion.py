@@ -17,6 +17,10 @@ def completion(context: click.Context, shell: str) -> None:
     bash:  skupper-local completion bash > ~/.local/share/bash-completion/completions/skupper-local
     zsh:   skupper-local completion zsh > "${fpath[1]}/_skupper-local"
     fish:  skupper-local completion fish > ~/.config/fish/completions/skupper-local.fish
+
+    \b
+    Examples:
+      skupper-local completion bash
     """
     from click.shell_completion import get_completion_class
 

@@ -69,7 +69,11 @@ def force_option() -> Callable[[_Function], _Function]:
 def add_delete(group: click.Group, kind: str) -> None:
     """The command that takes one declaration back."""
 
-    @group.command("delete", cls=SiteCommand, help=f"Take the declaration of a {kind.lower()} back.")
+    @group.command(
+        "delete",
+        cls=SiteCommand,
+        help=_with_example(f"Take the declaration of a {kind.lower()} back.", f"{group.name} delete backend"),
+    )
     @click.argument("name", shell_complete=completing.declared(*_kinds(kind)))
     @click.pass_context
     def delete(context: click.Context, name: str) -> None:
@@ -83,7 +87,13 @@ def add_delete(group: click.Group, kind: str) -> None:
 def add_status(group: click.Group, kind: str, show: Callable[[Target, str, str], None]) -> None:
     """The command that shows all of a kind, or one."""
 
-    @group.command("status", cls=SiteCommand, help=f"Show the state of every {kind.lower()}, or of one.")
+    @group.command(
+        "status",
+        cls=SiteCommand,
+        help=_with_example(
+            f"Show the state of every {kind.lower()}, or of one.", f"{group.name} status -o json"
+        ),
+    )
     @click.argument("name", required=False, shell_complete=completing.declared(*_kinds(kind)))
     @output_option()
     @click.pass_context
@@ -94,3 +104,7 @@ def add_status(group: click.Group, kind: str, show: Callable[[Target, str, str],
 def _kinds(kind: str) -> tuple[str, ...]:
     """The kinds behind a word: a listener has one routing key, or several."""
     return ("Listener", "MultiKeyListener") if kind == "Listener" else (kind,)
+
+
+def _with_example(text: str, example: str) -> str:
+    return f"{text}\n\n\b\nExamples:\n  skupper-local {example}"

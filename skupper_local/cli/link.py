@@ -26,7 +26,12 @@ def link() -> None:
 @output_option("yaml")
 @click.pass_context
 def generate(context: click.Context, name: str, host: str, cost: int, output: str) -> None:
-    """Print a link to this site, for `system apply` at another one. It holds a private key: hand it over with care."""
+    """Print a link to this site, for `system apply` at another one. It holds a private key: hand it over with care.
+
+    \b
+    Examples:
+      skupper-local link generate --host gateway.example > link.yaml
+    """
     from skupper_local.cli.linking import print_generated
 
     print_generated(target_of(context), name, host, cost, output)
@@ -56,7 +61,12 @@ def update(context: click.Context, name: str, cost: int | None, tls_credentials:
 @click.argument("name", shell_complete=completing.declared("Link"))
 @click.pass_context
 def delete(context: click.Context, name: str) -> None:
-    """Take the declaration of a link back, with its key."""
+    """Take the declaration of a link back, with its key.
+
+    \b
+    Examples:
+      skupper-local link delete west
+    """
     from skupper_local.cli.declaring import print_deleted
     from skupper_local.operations.delete import delete_declaration
 
@@ -69,7 +79,13 @@ def delete(context: click.Context, name: str) -> None:
 @output_option()
 @click.pass_context
 def status(context: click.Context, name: str | None, output: str | None) -> None:
-    """Show the links of this site, those from other sites included."""
+    """Show the links of this site, those from other sites included.
+
+    \b
+    Examples:
+      skupper-local link status
+      skupper-local link status west -o json
+    """
     from skupper_local.cli.showing import show_links
 
     show_links(target_of(context), name or "", output or "")

@@ -15,7 +15,12 @@ def namespace() -> None:
 @namespace.command("list", cls=MachineCommand)
 @output_option()
 def list_(output: str | None) -> None:
-    """List the namespaces of this user: site, platform, state."""
+    """List the namespaces of this user: site, platform, state.
+
+    \b
+    Examples:
+      skupper-local namespace list
+    """
     from skupper_local.cli.showing import show_namespaces
 
     show_namespaces(output or "")

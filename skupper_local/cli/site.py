@@ -171,7 +171,13 @@ def update(
 @click.option("--all", "everything", is_flag=True, help="Delete every declaration of the namespace.")
 @click.pass_context
 def delete(context: click.Context, name: str | None, everything: bool) -> None:
-    """Take the declaration of the site back."""
+    """Take the declaration of the site back.
+
+    \b
+    Examples:
+      skupper-local site delete west
+      skupper-local site delete --all
+    """
     from skupper_local.cli.declaring import print_deleted
     from skupper_local.operations.delete import delete_all, delete_declaration
 

@@ -144,7 +144,12 @@ def check(context: click.Context, pre: bool, output: str | None) -> None:
 @system.command(cls=SiteCommand)
 @click.pass_context
 def stop(context: click.Context) -> None:
-    """Stop the router. Everything is kept; teardown is what removes."""
+    """Stop the router. Everything is kept; teardown is what removes.
+
+    \b
+    Examples:
+      skupper-local system stop
+    """
     from skupper_local.cli.running import print_stopped
     from skupper_local.operations.lifecycle import stop as stop_site
 
@@ -184,7 +189,12 @@ def reload(context: click.Context, pull: str | None, wait: str, timeout: int) ->
 @_PULL
 @click.pass_context
 def upgrade(context: click.Context, image: str, router: str, pull: str | None) -> None:
-    """Move the router to a new image or program; the former one comes back if the new one does not get ready."""
+    """Move the router to a new image or program; the former one comes back if the new one does not get ready.
+
+    \b
+    Examples:
+      skupper-local system upgrade
+    """
     from skupper_local.cli.pulling import pull_progress
     from skupper_local.cli.running import print_upgraded
     from skupper_local.operations.planned_change import Wishes
@@ -212,7 +222,12 @@ def upgrade(context: click.Context, image: str, router: str, pull: str | None) -
 def migrate(
     context: click.Context, to: str, image: str, router: str, pull: str | None, systemd: bool | None
 ) -> None:
-    """Move the site to another platform. It keeps its id, its CAs, its ports and its links."""
+    """Move the site to another platform. It keeps its id, its CAs, its ports and its links.
+
+    \b
+    Examples:
+      skupper-local system migrate --to docker
+    """
     from skupper_local.cli.pulling import pull_progress
     from skupper_local.cli.running import print_migrated
     from skupper_local.operations.migrate import migrate as migrate_site
@@ -261,7 +276,13 @@ def rollback(context: click.Context, generation: int | None) -> None:
 @output_option()
 @click.pass_context
 def status(context: click.Context, output: str | None) -> None:
-    """Show how the site runs: its router, since when, why not, and what is ready."""
+    """Show how the site runs: its router, since when, why not, and what is ready.
+
+    \b
+    Examples:
+      skupper-local system status
+      skupper-local system status -o json
+    """
     from skupper_local.cli.running import show_system
 
     show_system(target_of(context), output or "")
@@ -307,7 +328,12 @@ def units(context: click.Context, text: bool, quadlet: bool, output: str | None)
 @click.option("-f", "--follow", is_flag=True, help="Go on with every new line.")
 @click.pass_context
 def logs(context: click.Context, tail: int, follow: bool) -> None:
-    """Print the log of the router and its supervisor."""
+    """Print the log of the router and its supervisor.
+
+    \b
+    Examples:
+      skupper-local system logs
+    """
     from skupper_local.cli.terminal import say
     from skupper_local.operations.logs import log_lines
 
@@ -323,7 +349,12 @@ def logs(context: click.Context, tail: int, follow: bool) -> None:
 @click.option("--force", is_flag=True, help="Do not ask.")
 @click.pass_context
 def teardown(context: click.Context, force: bool) -> None:
-    """Stop the site and remove its namespace with all declarations, certificates and keys."""
+    """Stop the site and remove its namespace with all declarations, certificates and keys.
+
+    \b
+    Examples:
+      skupper-local system teardown --force
+    """
     from skupper_local.cli.running import confirm_teardown, print_removed
     from skupper_local.operations.lifecycle import teardown as teardown_site
 
@@ -352,7 +383,12 @@ def teardown(context: click.Context, force: bool) -> None:
 def install(
     context: click.Context, image: str, pull: str | None, archive: str, linger: bool, reload_type: str
 ) -> None:
-    """Prepare a platform for sites: data directory, engine socket at boot, on request image and lingering."""
+    """Prepare a platform for sites: data directory, engine socket at boot, on request image and lingering.
+
+    \b
+    Examples:
+      skupper-local system install
+    """
     from pathlib import Path
 
     from skupper_local.cli.installing import print_installed
@@ -373,7 +409,12 @@ def install(
 @click.option("-f", "--force", is_flag=True, help="Remove the sites, too, with their declarations and keys.")
 @click.pass_context
 def uninstall(context: click.Context, force: bool) -> None:
-    """Undo what install did, and remove what is left of sites; what others use stays. Without -p: on every platform."""
+    """Undo what install did, and remove what is left of sites; what others use stays. Without -p: on every platform.
+
+    \b
+    Examples:
+      skupper-local system uninstall
+    """
     from skupper_local.cli.installing import print_uninstalled
     from skupper_local.operations.uninstall import uninstall as uninstall_platform
 
@@ -386,7 +427,12 @@ def uninstall(context: click.Context, force: bool) -> None:
 @click.argument("archive", metavar="ARCHIVE")
 @click.pass_context
 def load_image(context: click.Context, archive: str) -> None:
-    """Load a router image from an archive (podman save, docker save), on a machine without a registry."""
+    """Load a router image from an archive (podman save, docker save), on a machine without a registry.
+
+    \b
+    Examples:
+      skupper-local system load-image router.tar
+    """
     from pathlib import Path
 
     from skupper_local.cli.installing import print_loaded

@@ -11,5 +11,10 @@ from skupper_local.cli.terminal import say
 
 @click.command(cls=SiteCommand)
 def version() -> None:
-    """Print the version of this program."""
+    """Print the version of this program.
+
+    \b
+    Examples:
+      skupper-local version
+    """
     say(__version__)
