@@ -8,10 +8,14 @@ port, credentials = int(sys.argv[1]), sys.argv[2]
 SASL = b"AMQP\x03\x01\x00\x00"
 
 context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-context.check_hostname = False  # the CA signs nothing but this listener's certificate, and we are on the same machine
+# The CA signs nothing but this listener's certificate, and we are on the same machine.
+context.check_hostname = False
 context.load_verify_locations(credentials + "/ca.crt")
 context.load_cert_chain(credentials + "/tls.crt", credentials + "/tls.key")
-with socket.create_connection(("127.0.0.1", port), timeout=8) as plain, context.wrap_socket(plain) as connection:
+with (
+    socket.create_connection(("127.0.0.1", port), timeout=8) as plain,
+    context.wrap_socket(plain) as connection,
+):
     connection.sendall(SASL)
     answer = b""
     while len(answer) < len(SASL):

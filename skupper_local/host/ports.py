@@ -125,9 +125,7 @@ def _listening_rows(port: int) -> list[list[str]]:
                 rows = [line.split() for line in file.readlines()[1:]]
         except OSError:
             continue
-        found += [
-            row for row in rows if row[3] == listening and int(row[1].rpartition(":")[2], 16) == port
-        ]
+        found += [row for row in rows if row[3] == listening and int(row[1].rpartition(":")[2], 16) == port]
     return found
 
 
