@@ -113,12 +113,16 @@ def test_a_router_that_fails_at_once_is_tried_again_ever_more_slowly_with_its_la
     home: Path,
 ) -> None:
     LINUX.start(spec(home, 'print("no such certificate", flush=True); sys.exit(1)'))
-    eventually(lambda: report(home).restarts >= 3)
+
+    def waits() -> list[float]:
+        return [float(line.split()[-2]) for line in LINUX.log(home, -1) if "starting it again in" in line]
+
+    eventually(lambda: len(waits()) >= 3 and report(home).restarts >= 2)
     failed = report(home)
     assert failed.last_exit is not None
     assert failed.last_exit.how == "exit status 1"
     assert "no such certificate" in failed.last_exit.reason
-    delays = [float(line.split()[-2]) for line in LINUX.log(home, -1) if "starting it again in" in line]
+    delays = waits()
     assert delays == sorted(delays)
     assert delays[2] >= 3 * delays[0]
     begin = time.monotonic()
