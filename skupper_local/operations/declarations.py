@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,11 +70,13 @@ class Declarations:
         return self.resources
 
     def find(self, kind: str, name: str) -> Declared | None:
-        """The declaration of that kind and name."""
-        for item in self.declared:
-            if kind_of(item.resource) == kind and item.resource.name == name:
-                return item
-        return None
+        """The declaration of that kind and name; the first, where several files hold it."""
+        return self._by_title.get((kind, name))
+
+    @cached_property
+    def _by_title(self) -> dict[tuple[str, str], Declared]:
+        """Each by kind and name: whoever applies many declarations looks for each of them among many."""
+        return {(kind_of(item.resource), item.resource.name): item for item in reversed(self.declared)}
 
     def of_kind(self, kind: str) -> tuple[Declared, ...]:
         """Every declaration of a kind, by name."""

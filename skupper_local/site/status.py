@@ -144,6 +144,10 @@ class _Judge:
                 self.listener_keys.update(several.strategy.routing_keys)
         for remote in self.observed.remote_routers.values() if self.observed else ():
             self.listener_keys |= remote.listener_keys
+        self.present: dict[str, set[str]] = {}
+        """The router's tcpConnectors of each connector: their names begin with its name, up to an @."""
+        for name in self.observed.tcp_connectors if self.observed else ():
+            self.present.setdefault(name.partition("@")[0], set()).add(name)
 
     @property
     def link_role(self) -> str:
@@ -287,7 +291,7 @@ class _Judge:
             broken = (self.configured(connector, target) for target in targets)
             configured = next((state for state in broken if state.state != READY), configured)
         wanted = {f"connector/{connector.name}@{target.label}" for target in targets}
-        present = {name for name in self.observed.tcp_connectors if _is_of(connector, name)}
+        present = self.present.get(f"connector/{connector.name}", set())
         if configured.state == READY and present - wanted:
             configured = Condition("Configured", PENDING, _RELOAD)
         matched = Condition("Matched")
@@ -415,11 +419,6 @@ class _Judge:
 def _container(target: Target) -> dict[str, str]:
     """A container that a connector leads to, as its status lists it: where the router dials it."""
     return {"name": target.container, "host": target.host, "port": str(target.port)}
-
-
-def _is_of(connector: Connector, name: str) -> bool:
-    """Whether a tcpConnector of the router is one of this connector."""
-    return name.startswith(f"connector/{connector.name}@")
 
 
 def _clean(text: str) -> str:
