@@ -104,7 +104,7 @@ def router_answers(subject: Subject) -> Iterator[Result]:
 
 
 def _ports(subject: Subject) -> Iterator[Result]:
-    blocked = []
+    blocked: dict[tuple[str, int], str] = {}
     for kind, attributes in _entities(subject):
         port = str(attributes.get("port", ""))
         if kind not in ("listener", "tcpListener") or not port.isdecimal():
@@ -112,13 +112,15 @@ def _ports(subject: Subject) -> Iterator[Result]:
         host = str(attributes.get("host", ""))
         problem = ports.bind_problem(host, int(port))
         if problem:
-            holder = ports.holder_of(int(port))
-            blocked.append((f"{host or '*'}:{port}", f"{problem}{f' by {holder}' if holder else ''}", port))
+            blocked[host, int(port)] = problem
     if not blocked:
         yield ok("ports", "every port of the site is free")
-    for place, problem, port in blocked:
-        fix = f"end what holds it (ss -ltnp 'sport = :{port}'), or declare another port"
-        yield failed("ports", f"port {place} cannot be opened", problem, fix)
+        return
+    holders = ports.holders_of({number for _, number in blocked})
+    for (host, number), problem in blocked.items():
+        fix = f"end what holds it (ss -ltnp 'sport = :{number}'), or declare another port"
+        by = f" by {holders[number]}" if number in holders else ""
+        yield failed("ports", f"port {host or '*'}:{number} cannot be opened", f"{problem}{by}", fix)
 
 
 def links(subject: Subject) -> Iterator[Result]:

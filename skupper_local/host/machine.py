@@ -36,6 +36,14 @@ def room_at(path: str) -> Room | None:
     return Room(path, found.f_bavail * found.f_frsize, files)
 
 
+def open_files_limit() -> int:
+    """How many files a program that is started from here may have open, when it asks for all it may (ulimit -Hn)."""
+    import resource
+
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return hard if hard != resource.RLIM_INFINITY else os.sysconf("SC_OPEN_MAX")
+
+
 def cgroup_version() -> str:
     """``v2``, ``v1`` or ``hybrid``: how control groups are mounted; empty when they are not."""
     if os.path.exists(f"{_CGROUP}/cgroup.controllers"):

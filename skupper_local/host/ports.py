@@ -87,45 +87,53 @@ def next_free(first: int, *, host: str = "", taken: Collection[int] = ()) -> int
     )
 
 
-def on_loopback_only(port: int) -> bool:
-    """Whether somebody listens on ``port``, and only where this machine alone can connect."""
-    hosts = {row[1].rpartition(":")[0] for row in _listening_rows(port)}
-    return bool(hosts) and all(_is_loopback(host) for host in hosts)
+def on_loopback_only(wanted: Collection[int]) -> frozenset[int]:
+    """Those of the ports on which somebody listens, and only where this machine alone can connect."""
+    hosts: dict[int, set[str]] = {}
+    for port, row in _listening_rows(wanted):
+        hosts.setdefault(port, set()).add(row[1].rpartition(":")[0])
+    return frozenset(port for port, where in hosts.items() if all(_is_loopback(host) for host in where))
 
 
-def holder_of(port: int) -> str:
-    """Who listens on ``port``, as ``process 123 (python3)``; empty when the kernel does not tell this user."""
-    sockets = _listening_sockets(port)
-    if not sockets:
-        return ""
+def holders_of(wanted: Collection[int]) -> dict[int, str]:
+    """Who listens on each of these ports, as ``process 123 (python3)``; what the kernel does not tell this user is left out.
+
+    It is asked once for all of them.
+    """
+    ports_of: dict[str, int] = {f"socket:[{row[9]}]": port for port, row in _listening_rows(wanted)}
+    holders: dict[int, str] = {}
+    if not ports_of:
+        return holders
     for pid in filter(str.isdecimal, os.listdir("/proc")):
         try:
             with os.scandir(f"/proc/{pid}/fd") as descriptors:
-                if not any(_target(entry.path) in sockets for entry in descriptors):
-                    continue
+                held = {ports_of.get(_target(entry.path), 0) for entry in descriptors} - {0}
+            if not held:
+                continue
             with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:
-                return f"process {pid} ({file.read().strip()})"
+                holder = f"process {pid} ({file.read().strip()})"
         except OSError:
             continue  # it ended, or belongs to somebody else
-    return ""
+        for port in held:
+            holders.setdefault(port, holder)
+    return holders
 
 
-def _listening_sockets(port: int) -> set[str]:
-    """The sockets that listen on a port, as they are named in ``/proc/PID/fd``."""
-    return {f"socket:[{row[9]}]" for row in _listening_rows(port)}
-
-
-def _listening_rows(port: int) -> list[list[str]]:
-    """What the kernel says of the sockets that listen on a port (proc(5), /proc/net/tcp)."""
+def _listening_rows(wanted: Collection[int]) -> list[tuple[int, list[str]]]:
+    """What the kernel says of the sockets that listen on these ports, by port (proc(5), /proc/net/tcp)."""
     listening = "0A"
-    found: list[list[str]] = []
+    ports = frozenset(wanted)
+    found: list[tuple[int, list[str]]] = []
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         try:
             with open(table, encoding="ascii") as file:
                 rows = [line.split() for line in file.readlines()[1:]]
         except OSError:
             continue
-        found += [row for row in rows if row[3] == listening and int(row[1].rpartition(":")[2], 16) == port]
+        for row in rows:
+            port = int(row[1].rpartition(":")[2], 16)
+            if row[3] == listening and port in ports:
+                found.append((port, row))
     return found
 
 

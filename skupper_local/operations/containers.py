@@ -209,7 +209,7 @@ def _network(declared: Iterable[Resource]) -> str:
 def _loopback_ports(declared: Iterable[Resource]) -> frozenset[int]:
     """Ports of connectors to this machine at which somebody listens, but on the loopback alone."""
     wanted = {item.port for item in declared if isinstance(item, Connector) and is_loopback(item.host)}
-    return frozenset(port for port in wanted if ports.on_loopback_only(port))
+    return ports.on_loopback_only(wanted)
 
 
 # Beside the engines of the machine.

@@ -61,6 +61,12 @@ class PortInUseError(SkupperLocalError):
     code: ClassVar[str] = "port-in-use"
 
 
+class OpenFilesLimitError(SkupperLocalError):
+    """The router may not have as many files open as the site has listening sockets."""
+
+    code: ClassVar[str] = "too-few-open-files"
+
+
 class RouterNotReadyError(SkupperLocalError):
     """The router was started and did not answer in time, or ended."""
 

@@ -14,11 +14,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
 from skupper_local.entities import Entity
+from skupper_local.host import machine
 from skupper_local.namespace.lock import HeldLock
 from skupper_local.namespace.paths import NamespacePaths
 from skupper_local.namespace.records import Choices, read_choices
 from skupper_local.operations.adoption import (
     REFERENCE_KEEPER,
+    adopted_hosts,
     adopted_image,
     reference_spec,
     site_platform,
@@ -29,7 +31,7 @@ from skupper_local.operations.declarations import read_declarations
 from skupper_local.operations.errors import NoSiteError
 from skupper_local.operations.image import choose_policy
 from skupper_local.operations.placement import LINUX, Place, choose_place
-from skupper_local.operations.ports import require_free, sockets_of, sockets_on_machine
+from skupper_local.operations.ports import require_free, require_open_files, sockets_of, sockets_on_machine
 from skupper_local.operations.preparation import Prepared, choose, prepare, read_configuration
 from skupper_local.operations.router_change import Former, Wanted
 from skupper_local.operations.router_choice import (
@@ -123,7 +125,8 @@ def prepare_change(
         if engine and there:
             former = _with_its_image(former, placement, engine, there)
         held_ports = {socket.port for socket in sockets_of(running_configuration(paths, former))}
-        choices = choose(held, state, router, held_ports=held_ports)
+        takes_over = former.placement is not None and former.placement.keeper == REFERENCE_KEEPER
+        choices = choose(held, state, router, held_ports=held_ports, adopting=takes_over)
         choices = replace(
             choices, keeper=placement.keeper, keeper_asked=place.asked, endpoint=placement.endpoint
         )
@@ -135,7 +138,8 @@ def prepare_change(
             engine=engine,
             former=read_reach(paths),
         )
-        prepared = prepare(paths, state, choices, platform=placement.platform, reach=reach)
+        hosts = adopted_hosts(paths, state) if takes_over else {}
+        prepared = prepare(paths, state, choices, platform=placement.platform, reach=reach, added_hosts=hosts)
         container = _container(paths, prepared, placement, engine)
     if placement.keeper == SYSTEMD and former.placement != placement:
         warnings = (*warnings, *_lingering())
@@ -191,6 +195,8 @@ def require_ready(paths: NamespacePaths, change: PlannedChange) -> None:
     wanted = change.wanted
     if wanted.spec.container is None:
         require_program(wanted.prepared.program)
+        if wanted.placement.keeper != SYSTEMD:  # a unit has its own limit
+            require_open_files(sockets_of(wanted.prepared.configuration), machine.open_files_limit())
     former = change.former.spec.container if change.former.spec else None
     require_free(
         sockets_on_machine(wanted.prepared.configuration, wanted.spec.container),

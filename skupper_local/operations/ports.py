@@ -1,4 +1,4 @@
-"""Whether the ports a site declares can be bound, asked before anything is changed.
+"""Whether the ports a site declares can be bound, all of them at once, asked before anything is changed.
 
 A router that cannot bind a port says so in its log and goes on without it; a person who starts a site wants to know at once.
 """
@@ -10,12 +10,14 @@ from typing import NamedTuple
 
 from skupper_local.entities import Entity
 from skupper_local.host import ports
-from skupper_local.operations.errors import PortInUseError
+from skupper_local.operations.errors import OpenFilesLimitError, PortInUseError
 from skupper_local.platforms.container import HOST_NETWORK, ContainerSpec
 from skupper_local.site.sockets import Socket as SiteSocket
 from skupper_local.site.sockets import SocketTable
 
 _SOCKETS = ("listener", "tcpListener")
+_OTHER_FILES = 64
+"""Files a router needs beside its listening sockets, at the least."""
 
 
 class Socket(NamedTuple):
@@ -52,29 +54,47 @@ def sockets_on_machine(configuration: Iterable[Entity], container: ContainerSpec
 
 def require_free(wanted: Mapping[Socket, str], held: Collection[Socket]) -> None:
     """Raise PortInUseError, naming every port that cannot be bound. Those ``held`` by a router of this site are ours."""
-    blocked: list[str] = []
+    blocked: dict[Socket, str] = {}
     ours = SocketTable()
     for socket in held:
         ours.add(SiteSocket(socket.host, socket.port, ""))
-    hosts: set[Socket] = set()
-    steps: dict[str, None] = {}
-    for socket, what in wanted.items():
+    for socket in wanted:
         if ours.in_the_way(SiteSocket(socket.host, socket.port, "")):
             continue  # only the router itself could tell, once it has given up what it holds
         problem = ports.bind_problem(socket.host, socket.port)
         if problem:
-            holder = ports.holder_of(socket.port)
-            blocked.append(
-                f"{what}: {socket.host or '*'}:{socket.port}: {problem}{f' by {holder}' if holder else ''}"
-            )
-            hosts.add(socket)
-            steps[_way_out(socket, problem)] = None
+            blocked[socket] = problem
     if blocked:
+        holders = ports.holders_of({socket.port for socket in blocked})
         raise PortInUseError(
-            f"Ports of this site that cannot be bound: {', '.join(str(socket.port) for socket in sorted(hosts))}",
-            why="\n".join(blocked),
-            next_step="\n".join(steps),
+            f"Ports of this site that cannot be bound: {', '.join(str(socket.port) for socket in sorted(blocked))}",
+            why="\n".join(
+                _obstacle(socket, wanted[socket], problem, holders.get(socket.port, ""))
+                for socket, problem in blocked.items()
+            ),
+            next_step="\n".join(
+                dict.fromkeys(_way_out(socket, problem) for socket, problem in blocked.items())
+            ),
         )
+
+
+def require_open_files(wanted: Collection[Socket], limit: int) -> None:
+    """Raise OpenFilesLimitError when a process that may have ``limit`` files open cannot listen on all of these sockets."""
+    needed = sum(
+        1 if socket.host else 2 for socket in wanted
+    )  # on all interfaces: one for IPv4, one for IPv6
+    if needed + _OTHER_FILES <= limit:
+        return
+    raise OpenFilesLimitError(
+        f"The router cannot listen on {needed} sockets: it may have {limit} files open",
+        why=f"that is the hard limit of this shell (ulimit -Hn), and {_OTHER_FILES} more are for links and connections",
+        next_step="raise it (as root: ulimit -n 65536; for a user: a line 'NAME - nofile 65536' in "
+        "/etc/security/limits.conf, then a new login), or let systemd keep the router: system start --with-systemd",
+    )
+
+
+def _obstacle(socket: Socket, what: str, problem: str, holder: str) -> str:
+    return f"{what}: {socket.host or '*'}:{socket.port}: {problem}{f' by {holder}' if holder else ''}"
 
 
 def _way_out(socket: Socket, problem: str) -> str:

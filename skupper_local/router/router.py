@@ -10,7 +10,7 @@ import asyncio
 import ipaddress
 import itertools
 import logging
-import os
+import resource
 import secrets
 import socket
 import string
@@ -62,6 +62,8 @@ DRAIN_SECONDS = 3.0
 """How long open connections may go on after SIGTERM before they are reset."""
 CLOSE_SECONDS = 1.0
 """How long orderly AMQP closes may take after that."""
+RESERVED_FILES = 128
+"""Files that listening sockets leave to everything else."""
 RESOLVED_FOR = 5.0
 HOUSEKEEPING_SECONDS = 10.0
 REPLY_ALPHABET = string.ascii_letters + string.digits
@@ -94,6 +96,7 @@ class Router:
         self.replies: dict[str, TcpFlow] = {}
         self.client_replies: dict[str, MessageLink] = {}
         self.peers: dict[int, Peer] = {}
+        self.listening_files = most_listening_files()
         self.entities = LiveEntities(self)
         self.agent = ManagementAgent(self.entities)
         self.acceptors = [Acceptor(self, item) for item in configuration.listeners if not item.http]
@@ -479,10 +482,16 @@ class Router:
         return endpoints
 
 
-def raise_descriptor_limit() -> int:
-    """Allow as many open sockets as the system lets us; returns the limit."""
-    import resource
-
+def raise_descriptor_limit() -> None:
+    """Allow as many open sockets as the system lets us."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return hard if hard != resource.RLIM_INFINITY else os.sysconf("SC_OPEN_MAX")
+
+
+def most_listening_files() -> int:
+    """How many files may be open when another tcpListener opens its socket: the rest is for links, management, connections.
+
+    Without it a site with more listeners than files could not even be asked what is wrong.
+    """
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return 0 if limit == resource.RLIM_INFINITY else limit - min(RESERVED_FILES, limit // 4)

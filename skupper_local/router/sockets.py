@@ -11,8 +11,12 @@ BIND_RETRY = 2.0
 BACKLOG = 1024
 
 
-def listen_on(host: str, port: int) -> list[socket.socket]:
-    """Non-blocking listening sockets on every address of ``host`` (all interfaces when it is empty). Raises ``OSError``."""
+def listen_on(host: str, port: int, *, files: int = 0) -> list[socket.socket]:
+    """Non-blocking listening sockets on every address of ``host`` (all interfaces when it is empty). Raises ``OSError``.
+
+    ``files`` is how many files may be open afterwards (0: as many as the system allows): the kernel gives the lowest number
+    that is free, so a higher one tells that more are.
+    """
     sockets: list[socket.socket] = []
     seen = set()
     try:
@@ -24,11 +28,13 @@ def listen_on(host: str, port: int) -> list[socket.socket]:
             seen.add((family, address))
             try:
                 sock = socket.socket(family, kind, protocol)
-            except OSError:
-                if not host:
+            except OSError as error:
+                if not host and error.errno not in (errno.EMFILE, errno.ENFILE):
                     continue  # a machine without IPv6
                 raise
             sockets.append(sock)
+            if files and sock.fileno() >= files:
+                raise OSError(errno.EMFILE, "too many open files; raise the limit (ulimit -Hn)")
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if family == socket.AF_INET6:
                 sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)

@@ -105,7 +105,7 @@ class TcpListenerEndpoint(Counters):
         self._retry = None
         settings = self.settings
         try:
-            sockets = listen_on(settings.host, settings.port)
+            sockets = listen_on(settings.host, settings.port, files=self._router.listening_files)
         except OSError as error:
             reason = error.strerror or str(error)
             if reason != self.message:

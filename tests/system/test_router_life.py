@@ -19,11 +19,11 @@ import pytest
 from tests.rig.attacker import Attacker
 from tests.rig.certificates import Authority
 from tests.rig.configuration import Configuration
-from tests.rig.management import add_management, entity
+from tests.rig.management import add_management, entities, entity
 from tests.rig.network import Network
 from tests.rig.ports import HOST, free_port
 from tests.rig.programs import echo_service, run_job
-from tests.rig.routers import EMBEDDED
+from tests.rig.routers import EMBEDDED, Program
 from tests.rig.sockets import Server, connect, read_to_end, reset, seconds_until_reset
 
 MEGABYTE = 1 << 20
@@ -277,6 +277,27 @@ def test_a_router_out_of_descriptors_goes_on_when_some_are_free_again(tmp_path: 
                 time.sleep(0.1)
         assert "Traceback" not in node.process.log_text()
         assert node.process.process.poll() is None
+
+
+def test_a_router_with_more_listeners_than_files_still_answers_and_says_which_do_not_listen(
+    tmp_path: Path,
+) -> None:
+    limited = Program("embedded", ("prlimit", "--nofile=100:100", *EMBEDDED.command))
+    with Network(tmp_path) as network:
+        node = network.add("alone", limited)
+        management = add_management(node)
+        network.expose("alone", "service", free_port())
+        for _ in range(120):
+            node.configuration.consume("service", free_port())
+        network.start()
+        found = entities(management, "tcpListener")
+        assert len(found) == 120
+        down = [item for item in found if item["operStatus"] == "down"]
+        assert 40 < len(down) < 60
+        assert {item["connectionMsg"] for item in down} == {
+            "too many open files; raise the limit (ulimit -Hn)"
+        }
+        assert node.process.open_files() < 90
 
 
 def test_signals_while_a_link_is_being_dialled_stop_the_router(tmp_path: Path) -> None:

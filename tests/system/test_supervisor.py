@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import stat
 import subprocess
@@ -62,6 +63,21 @@ def logged(home: Path, text: str) -> Callable[[], bool]:
 
 def report(home: Path) -> RouterReport:
     return LINUX.inspect(home)
+
+
+def test_a_router_may_open_as_many_files_as_the_system_allows(home: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+    try:
+        LINUX.start(
+            spec(
+                home,
+                "import resource; print('files', *resource.getrlimit(resource.RLIMIT_NOFILE), flush=True)",
+            )
+        )
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    eventually(logged(home, f"files {hard} {hard}"))
 
 
 def test_a_started_router_runs_detached_and_stops_when_asked(home: Path) -> None:

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import resource
 import select
 import signal
 import sys
@@ -176,6 +177,7 @@ class Supervisor:
             signal.set_wakeup_fd(-1)
             os.dup2(self._output_write, 1)
             os.dup2(self._output_write, 2)
+            _allow_all_files()
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
             environment = dict(os.environ, PYTHONUNBUFFERED="1")
             if self._arguments.site_id:
@@ -355,6 +357,13 @@ def _recover_and_exit(home: str, output: int) -> NoReturn:
         time.sleep(_RECOVERY_PATIENCE)
     finally:
         os._exit(0)
+
+
+def _allow_all_files() -> None:
+    """Let this process have as many files open as the system allows: each listener needs a socket, and a shell's limit of
+    1024 is meant for programs that know no more."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _locked(descriptor: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 
 import pytest
@@ -56,5 +57,23 @@ def test_who_listens_on_the_loopback_alone_is_known(hosts: tuple[str, ...], loop
             family = socket.AF_INET6 if ":" in host else socket.AF_INET
             listening = open_sockets.enter_context(socket.create_server((host, port), family=family))
             port = listening.getsockname()[1]
-        assert ports.on_loopback_only(port) == loopback
-    assert not ports.on_loopback_only(port)
+        assert (port in ports.on_loopback_only({port, 1})) == loopback
+    assert not ports.on_loopback_only({port})
+
+
+def test_who_holds_ports_is_asked_once_however_many_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    walks: list[str] = []
+    listdir = os.listdir
+
+    def counted(path: str) -> list[str]:
+        walks.append(path)
+        return listdir(path)
+
+    monkeypatch.setattr("os.listdir", counted)
+    with contextlib.ExitStack() as open_sockets:
+        listening = [open_sockets.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(30)]
+        held = [item.getsockname()[1] for item in listening]
+        found = ports.holders_of({*held, 1})
+    assert walks == ["/proc"]
+    assert found.keys() == set(held)
+    assert all(f"process {os.getpid()} (" in holder for holder in found.values())
