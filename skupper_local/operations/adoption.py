@@ -23,6 +23,7 @@ from skupper_local.platforms.container import container_name, router_container
 from skupper_local.platforms.endpoints import engine_endpoint
 from skupper_local.platforms.engine import ContainerFacts, engine_of
 from skupper_local.platforms.face import OWN, Placement, Platform, RouterReport, RouterSpec, platform_at
+from skupper_local.site.state import SiteState
 from skupper_local.systemd.manager import Manager
 from skupper_local.systemd.units import (
     REFERENCE,
@@ -223,6 +224,35 @@ def adopted_site_id(paths: NamespacePaths) -> str:
     with contextlib.suppress(OSError, ValueError):
         return site_id_in(decode_configuration(paths.router_config.read_bytes()))
     return ""
+
+
+def adopted_hosts(paths: NamespacePaths, state: SiteState) -> dict[str, tuple[str, ...]]:
+    """The hosts in the server certificates on disk, by the name of the link access: links that were handed out name them.
+
+    Among them is 0.0.0.0, which the reference's own ``link generate`` prints: sites on one machine are linked by it.
+    """
+    from skupper_local.pki.certificates import hosts_of
+
+    credentials = {name: access.tls_credentials or name for name, access in state.router_accesses.items()}
+    if state.site.accepts_links:
+        credentials.setdefault(state.site.name, state.site.name)
+    found: dict[str, tuple[str, ...]] = {}
+    for access, directory in credentials.items():
+        with contextlib.suppress(OSError):
+            found[access] = hosts_of((paths.runtime_certs / directory / "tls.crt").read_bytes())
+    return found
+
+
+def forgotten_router(paths: NamespacePaths) -> str:
+    """What to say of a router that our supervisor still keeps beside the reference's; empty when there is none.
+
+    The reference knows units alone, and what a site without one runs it cannot stop. The takeover ends both.
+    """
+    if read_platform(paths) != LINUX or not platform_at(Placement(LINUX, OWN)).inspect(paths.home).kept:
+        return ""
+    return (
+        "a router that skupper-local started runs beside the reference's; skupper-local system start ends it"
+    )
 
 
 def takeover_lines(paths: NamespacePaths, report: RouterReport) -> tuple[str, ...]:

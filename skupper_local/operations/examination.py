@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from skupper_local.namespace.records import read_choices
+from skupper_local.namespace.records import Choices, read_choices
 from skupper_local.operations.adoption import site_platform
 from skupper_local.operations.image import choose_image
 from skupper_local.operations.install import platform_meant
 from skupper_local.operations.placement import LINUX
+from skupper_local.operations.router_choice import choose_local_router
 from skupper_local.operations.target import Target, platform_of
 from skupper_local.platforms.endpoints import engine_endpoint, socket_path
 from skupper_local.platforms.face import Placement
@@ -42,9 +43,15 @@ def facts_of(
         "platform": placement.platform,
         "endpoint": placement.endpoint,
         "image": image,
-        "program": choices.router_program or choices.router_kind,
+        "program": _program(target, choices, environ) if placement.platform == LINUX else "",
         "keeper": placement.keeper if found else "",
     }
+
+
+def _program(target: Target, choices: Choices, environ: Mapping[str, str]) -> str:
+    """The router program that was chosen, or that a start would take now."""
+    router = choose_local_router(target.paths, choices, environ=environ)
+    return router.program or router.kind
 
 
 def _to_come(target: Target, environ: Mapping[str, str]) -> Placement:

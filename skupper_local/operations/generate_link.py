@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from skupper_local.namespace.lock import lock_namespace
 from skupper_local.namespace.records import read_choices
+from skupper_local.operations.adoption import made_by_reference
 from skupper_local.operations.declarations import read_declarations
 from skupper_local.operations.errors import SiteNotStartedError
 from skupper_local.operations.lifecycle import Deed, refresh_credentials
@@ -47,6 +48,12 @@ def generate_link(target: Target, *, name: str = "", host: str = "", cost: int =
         paths = held.paths
         # As it was when it was started: changes made since then wait for a reload.
         resources = read_declarations(paths.snapshot).require()
+        if made_by_reference(paths):
+            raise SiteNotStartedError(
+                f"The site of namespace {paths.name} is still run by the reference's skupper",
+                why="a new link has a CA of its own, which a router of ours trusts and the reference's does not",
+                next_step=f"skupper-local system reload -n {paths.name} takes it over; links given away stay valid",
+            )
         placement = recorded_placement(paths)
         if not resources or placement is None:
             raise SiteNotStartedError(

@@ -33,6 +33,7 @@ from skupper_local.operations.planned_change import (
 from skupper_local.operations.planned_change import no_site as no_site
 from skupper_local.operations.preparation import Prepared, install, read_configuration
 from skupper_local.operations.router_change import Wanted, answers, put_in_place, run, write_files
+from skupper_local.operations.runtime_status import record_statuses
 from skupper_local.operations.target import Target, platform_of
 from skupper_local.platforms.face import Placement, platform_at
 from skupper_local.platforms.linux.program import EMBEDDED
@@ -123,6 +124,7 @@ def reload(target: Target, wishes: Wishes = NO_WISHES) -> Outcome:
         if healthy and report.label == work.wanted.spec.label:
             write_files(held, work.wanted, desired=DesiredState.RUNNING)
             deed = _refresh(paths, work.wanted)
+            record_statuses(held)
             return outcome_of(deed, paths, work)
         seconds = carry_out(held, work)
         running = report.running and report.kept
@@ -151,6 +153,7 @@ def stop(target: Target) -> Outcome:
             unrecorded = error
         stopped = platform.stop(paths.home)
         forget_applied(paths)
+        record_statuses(held, down_reason="stopped by its user")
         if unrecorded:
             what = f"The router of namespace {paths.name} is stopped, but that could not be recorded: a reload would start it"
             raise type(unrecorded)(what, why=unrecorded.why, next_step=unrecorded.next_step) from unrecorded
@@ -213,7 +216,9 @@ def at_work(target: Target) -> Iterator[HeldLock]:
 def carry_out(held: HeldLock, work: PlannedChange) -> float:
     """Do it; the seconds from the router's start to its first answer."""
     require_ready(held.paths, work)
-    return put_in_place(held, work.former, work.wanted)
+    seconds = put_in_place(held, work.former, work.wanted)
+    record_statuses(held)
+    return seconds
 
 
 def _refresh(paths: NamespacePaths, wanted: Wanted) -> Deed:

@@ -92,17 +92,25 @@ class Prepared:
 
 
 def choose(
-    held: HeldLock, state: SiteState, router: RouterChoice, *, held_ports: Collection[int] = ()
+    held: HeldLock,
+    state: SiteState,
+    router: RouterChoice,
+    *,
+    held_ports: Collection[int] = (),
+    adopting: bool = False,
 ) -> Choices:
     """Make the choices that are made once. The ports are recorded at once: two sites that start together must not find one.
 
     The router is recorded with the files that are made for it. ``held_ports`` are those a running router of this site holds.
+    ``adopting`` says that the reference wrote the configuration last: its ports count then, since links name them by now.
     Raises the errors of ``namespace.records`` and NoFreePortError.
     """
     paths = held.paths
     with lock_port_choices(held):
         present = read_choices(paths)
-        choices = _with_identity(paths, present, state, read_configuration(paths), held_ports)
+        choices = _with_identity(
+            paths, present, state, read_configuration(paths), held_ports, adopting=adopting
+        )
         if choices != present:
             transaction = held.transaction()
             transaction.write(paths.choices, choices.encode())
@@ -213,9 +221,13 @@ def _with_identity(
     state: SiteState,
     configured: Iterable[Entity],
     held_ports: Collection[int],
+    *,
+    adopting: bool,
 ) -> Choices:
     site_id = present.site_id or site_id_in(configured) or state.site.metadata.uid or str(uuid.uuid4())
-    ports_chosen = _choose_ports(paths, present, ports_wanted(state), configured, held_ports)
+    adopted = _adopted_ports(configured)
+    known = {**present.ports, **adopted} if adopting else {**adopted, **present.ports}
+    ports_chosen = _choose_ports(paths, present, ports_wanted(state), known, held_ports)
     return replace(present, site_id=site_id, ports=ports_chosen)
 
 
@@ -223,16 +235,15 @@ def _choose_ports(
     paths: NamespacePaths,
     present: Choices,
     wanted: Iterable[PortWanted],
-    configured: Iterable[Entity],
+    ports_known: Mapping[str, int],
     held_ports: Collection[int],
 ) -> dict[str, int]:
     """Ports are kept for ever, because links that were handed out name them. The local one is nobody else's business: it gives
     way when somebody has taken it."""
-    adopted = _adopted_ports(configured)
     chosen = dict(present.ports)
     reserved: set[int] | None = None
     for item in wanted:
-        known = present.ports.get(item.key) or adopted.get(item.key, 0)
+        known = ports_known.get(item.key, 0)
         local = item.host != ""
         gone = known in item.avoid or (
             local and known not in held_ports and not ports.is_free(known, item.host)
@@ -267,6 +278,11 @@ def site_id_in(configured: Iterable[Entity]) -> str:
             except (ValueError, TypeError, KeyError):
                 return "" if metadata.startswith("{") else metadata
     return ""
+
+
+def router_id_in(configured: Iterable[Entity]) -> str:
+    """The id of the router that a configuration is for; empty where there is none."""
+    return next((str(item.attributes.get("id", "")) for item in configured if item.type == "router"), "")
 
 
 def _adopted_ports(configured: Iterable[Entity]) -> dict[str, int]:

@@ -15,13 +15,16 @@ from pathlib import Path
 from skupper_local.errors import SkupperLocalError
 from skupper_local.namespace.paths import NamespacePaths, list_namespaces
 from skupper_local.namespace.records import DesiredState, read_choices, read_desired_state, read_platform
+from skupper_local.operations.adoption import REFERENCE_KEEPER, forgotten_router
 from skupper_local.operations.containers import reach_now, read_reach
 from skupper_local.operations.declarations import Declarations, read_declarations
 from skupper_local.operations.errors import NotDeclaredError
+from skupper_local.operations.preparation import read_configuration, router_id_in
 from skupper_local.operations.router import STATUS_SECONDS, observe_router
 from skupper_local.operations.target import Target, platform_of
 from skupper_local.operations.whereabouts import Observer, Whereabouts
 from skupper_local.platforms.face import RouterReport
+from skupper_local.platforms.linux.program import SKROUTERD
 from skupper_local.resources import Resource, RouterAccess, Site, decode_documents, kind_of
 from skupper_local.site.observed import ObservedRouter
 from skupper_local.site.status import LinkRow, link_rows, with_statuses
@@ -128,6 +131,11 @@ def view_system(target: Target, *, seconds: float = STATUS_SECONDS) -> SystemVie
     resources, links = _judge(paths, declarations, observed, reason, where)
     choices = read_choices(paths)
     desired = read_desired_state(paths)
+    warnings = _warnings(declarations)
+    program, router_id = choices.router_program or choices.router_kind, choices.router_id
+    if where.placement.keeper == REFERENCE_KEEPER:  # what was chosen here before is not what runs
+        program, router_id = SKROUTERD, router_id_in(read_configuration(paths))
+        warnings = tuple(filter(None, (*warnings, forgotten_router(paths))))
     state = _state(paths, where, desired)
     if where.silence and observed:
         state = "running"
@@ -142,17 +150,17 @@ def view_system(target: Target, *, seconds: float = STATUS_SECONDS) -> SystemVie
         where=where,
         network=reach.network,
         name_there=reach.router_name,
-        program=choices.router_program or choices.router_kind,
+        program=program,
         desired=desired.value if desired else "",
         state=state,
         report=report,
         reason=reason or where.silence,
         home=paths.home,
         log=where.log,
-        router_id=choices.router_id,
+        router_id=router_id,
         resources=resources,
         links=links,
-        warnings=_warnings(declarations),
+        warnings=warnings,
     )
 
 

@@ -56,6 +56,9 @@ _RESTART_SECONDS = 5.0
 
 _OWN_NETWORK_LABELS = {LABEL_APPLICATION: APPLICATION}
 
+_PUT_ASIDE = "-backup"
+"""What the reference's reload adds to the name of the container that it replaces."""
+
 _SIGNALLED = 128
 _LAST_WORDS = 5
 
@@ -171,6 +174,16 @@ class ContainerPlatform:
             self._end(found)
         made = self.engine.remove_network(own_network(home.name), _OWN_NETWORK_LABELS)
         return made or found is not None
+
+    def is_displaced(self, home: Path) -> bool:
+        """Whether the reference's program is at work on the site, or has been: a reload of it puts the container aside under
+        another name, pulls the image, and makes a container that bears no label of ours. Nobody must come in between.
+        """
+        found = self._own(home)
+        if found is not None:
+            return LABEL_CONFIGURATION not in found.labels
+        aside = self.engine.container(f"{container_name(home.name)}{_PUT_ASIDE}")
+        return aside is not None and _is_ours(aside, home, "")
 
     def inspect(self, home: Path) -> RouterReport:
         found = self._own(home)

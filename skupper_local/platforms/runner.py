@@ -65,6 +65,7 @@ _ENGINE_POLL_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 30.0
 _MAKE = "--make-container"
 _ENGINE_STATUS = 75  # EX_TEMPFAIL of sysexits.h: worth another try
+_DISPLACED_STATUS = 69  # EX_UNAVAILABLE: the router is somebody else's by now
 
 _USAGE = "usage: skupper-local-run NAMESPACE (started by systemd; people type: skupper-local system start)"
 
@@ -95,6 +96,10 @@ class Notifier:
 
 class _RouterFailedError(Exception):
     """The router could not be started or has ended; the text is for the journal."""
+
+
+class _DisplacedError(Exception):
+    """The router is run by another program now: nothing failed, and nothing is left to do here."""
 
 
 class Runner:
@@ -130,6 +135,10 @@ class Runner:
             else:
                 self._wait_until_ready()
                 self._watch()
+        except _DisplacedError as reason:
+            _say(str(reason))
+            self._notifier.tell("READY=1", f"STATUS={reason}")
+            return 0
         except _RouterFailedError as failure:
             return self._give_up(str(failure))
         except SkupperLocalError as error:
@@ -206,6 +215,8 @@ class Runner:
                 status, words = self._run_maker()
             if status == 0:
                 return processes.find(int(json.loads(words)["pid"]))
+            if status == _DISPLACED_STATUS:
+                raise _DisplacedError(words)
             if not self._stopping and (status != _ENGINE_STATUS or time.monotonic() >= deadline):
                 raise _RouterFailedError(words or f"the container was not started (status {status})")
             self._notifier.tell("STATUS=waiting for the container engine", "EXTEND_TIMEOUT_USEC=30000000")
@@ -384,6 +395,11 @@ def make_container(paths: NamespacePaths) -> int:
     try:
         spec = read_router_record(paths.router_record)
         platform = ContainerPlatform(spec.platform, spec.endpoint)
+        if platform.is_displaced(paths.home):
+            print(
+                "the reference's skupper reloads this site, or runs it; skupper-local system start takes it back"
+            )
+            return _DISPLACED_STATUS
         report = platform.inspect(paths.home)
         if not report.running or not spec.label or report.label != spec.label:
             platform.start(spec)

@@ -102,6 +102,21 @@ def test_a_removed_container_is_made_anew(site: ContainerSite) -> None:
     assert site.inspect("{{.State.Running}}") == "true"
 
 
+def test_nothing_is_made_while_a_reload_of_the_reference_has_put_the_container_aside(
+    site: ContainerSite,
+) -> None:
+    """It renames the container and pulls the image; a container made meanwhile would be in its way."""
+    aside = f"{CONTAINER}-backup"
+    site.host.ok(site.engine, "stop", CONTAINER, user=site.user)
+    site.host.ok(site.engine, "rename", CONTAINER, aside, user=site.user)
+    site.wait(lambda: site.active == "inactive")
+    assert site.inspect("{{.Id}}") == ""
+    site.host.ok(site.engine, "rename", aside, CONTAINER, user=site.user)
+    site.run("system start")
+    site.wait(lambda: site.active == "active")
+    assert site.runs
+
+
 def test_a_container_whose_monitor_was_killed_is_put_right_when_it_ends(site: ContainerSite) -> None:
     if site.engine != "podman":
         pytest.skip("Docker has no monitor of its own for each container")
