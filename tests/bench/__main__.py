@@ -11,15 +11,17 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench import contestants, report
+from tests.bench import contestants, namespace_size, report
 from tests.bench.contestants import Contestant
 from tests.bench.measurements import MEASUREMENTS, Measurement
 from tests.rig.programs import echo_service, stream_service
 
+_SIZE = "size"
+
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    names = [measurement.name for measurement in MEASUREMENTS]
+    names = [*(measurement.name for measurement in MEASUREMENTS), _SIZE]
     parser.add_argument("--quick", action="store_true", help="one short round of everything")
     parser.add_argument(
         "--only", action="append", choices=names, metavar="NAME", help=f"one of {', '.join(names)}"
@@ -61,7 +63,17 @@ def main() -> int:
         stream_port = stack.enter_context(stream_service())
         echo_port = stack.enter_context(echo_service())
         field = [contestants.direct(stream_port, echo_port)]
-        for mutual_tls in (False, True):
+        chosen = arguments.only or [_SIZE, *(measurement.name for measurement in MEASUREMENTS)]
+        sizes: namespace_size.Rounds = {}
+        if _SIZE in chosen:  # first, while nothing else runs
+            try:
+                sizes = namespace_size.measure_all(
+                    contestants.programs(), directory / _SIZE, quick=arguments.quick
+                )
+            except RuntimeError as error:
+                print(f"FAILED: {error}", file=sys.stderr)
+                failures.append(_SIZE)
+        for mutual_tls in (False, True) if chosen != [_SIZE] else ():
             for program in contestants.programs():
                 pair = contestants.linked_pair(
                     directory, program, stream_port, echo_port, mutual_tls=mutual_tls
@@ -70,13 +82,17 @@ def main() -> int:
                 stack.callback(pair.network.kill)
                 field.append(pair)
         for measurement in MEASUREMENTS:
-            if not arguments.only or measurement.name in arguments.only:
+            if measurement.name in chosen:
                 failures += _measure(measurement, field, quick=arguments.quick, samples=samples)
     if arguments.output == "json":
-        print(json.dumps(report.summary(samples), indent=2))
+        figures = {**report.summary(samples), "namespaceSize": namespace_size.summary(sizes)}
+        print(json.dumps(figures, indent=2))
     else:
         print(report.machine())
-        print(report.table(samples, [contestant.name for contestant in field]))
+        if samples:
+            print(report.table(samples, [contestant.name for contestant in field]))
+        if sizes:
+            print(namespace_size.table(sizes))
     for failure in failures:
         print(f"failed: {failure}", file=sys.stderr)
     return 1 if failures else 0
