@@ -189,6 +189,7 @@ def refresh_credentials(held: HeldLock, prepared: Prepared) -> tuple[Deed, bool]
         return Deed.UNTOUCHED, False
     spec = replace(former.spec, label=former.report.label)
     deed = _refresh(paths, Wanted(former.placement, former.platform, prepared, spec))
+    record_statuses(held)
     return deed, True
 
 

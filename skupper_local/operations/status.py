@@ -91,8 +91,9 @@ class SystemView:
     name_there: str = ""
 
     def count(self, kind: str) -> tuple[int, int]:
-        """How many resources of a kind are declared, and how many of them are Ready."""
-        found = [item for item in self.resources if kind_of(item) == kind]
+        """How many resources of a kind are declared, and how many of them are Ready; a listener may have several keys."""
+        kinds = (kind, "MultiKeyListener") if kind == "Listener" else (kind,)
+        found = [item for item in self.resources if kind_of(item) in kinds]
         return len(found), sum(item.status.get("status") == "Ready" for item in found)
 
 
