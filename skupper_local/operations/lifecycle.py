@@ -33,6 +33,7 @@ from skupper_local.operations.planned_change import (
 from skupper_local.operations.planned_change import no_site as no_site
 from skupper_local.operations.preparation import Prepared, install, read_configuration
 from skupper_local.operations.router_change import Wanted, answers, put_in_place, run, write_files
+from skupper_local.operations.router_container import clear_container
 from skupper_local.operations.runtime_status import record_statuses
 from skupper_local.operations.target import Target, platform_of
 from skupper_local.platforms.face import Placement, platform_at
@@ -152,6 +153,7 @@ def stop(target: Target) -> Outcome:
         except SkupperLocalError as error:
             unrecorded = error
         stopped = platform.stop(paths.home)
+        clear_container(paths, placement)
         forget_applied(paths)
         record_statuses(held, down_reason="stopped by its user")
         if unrecorded:

@@ -5,10 +5,13 @@ The files are this user's, so the router runs as this user (see ``platforms.cont
 
 from __future__ import annotations
 
+import contextlib
 import os
 
+from skupper_local.errors import SkupperLocalError
 from skupper_local.namespace.paths import NamespacePaths
 from skupper_local.operations.containers import host_entries
+from skupper_local.operations.placement import LINUX
 from skupper_local.operations.preparation import Prepared
 from skupper_local.platforms.container import HOST_NETWORK, ContainerSpec, PublishedPort, router_container
 from skupper_local.platforms.engine import EngineFacts
@@ -43,3 +46,16 @@ def container_of(
         memory=settings.memory,
         kept_by_engine=placement.keeper == OWN,
     )
+
+
+def clear_container(paths: NamespacePaths, placement: Placement) -> None:
+    """Leave no container of a site that was stopped: the next start makes one, whichever program starts it.
+
+    An engine that fails at this has stopped the router all the same, which is what was asked for.
+    """
+    if placement.platform == LINUX:
+        return
+    from skupper_local.platforms.container_platform import ContainerPlatform
+
+    with contextlib.suppress(SkupperLocalError):
+        ContainerPlatform(placement.platform, placement.endpoint).clear(paths.home)

@@ -6,7 +6,8 @@ name is touched only if it is ours: it says that it belongs to this application,
 directory mounted (so those that the reference made are ours too). Anything else of that name is somebody's, and stays.
 
 What keeps the router running is the engine's restart policy. A stopped container that bears one would come back with the next
-boot, so ``stop`` removes it; one that another keeper looks after (policy ``no``) is only stopped.
+boot, so ``stop`` removes it; one that another keeper looks after (policy ``no``) is only stopped, and removed by ``clear`` when
+the user wants the site stopped.
 """
 
 from __future__ import annotations
@@ -174,6 +175,12 @@ class ContainerPlatform:
             self._end(found)
         made = self.engine.remove_network(own_network(home.name), _OWN_NETWORK_LABELS)
         return made or found is not None
+
+    def clear(self, home: Path) -> None:
+        """Remove a container that only stands there: the reference's reload fails at one that is stopped already."""
+        found = self._own(home)
+        if found is not None and not (found.running or found.restarting):
+            self._end(found)
 
     def is_displaced(self, home: Path) -> bool:
         """Whether the reference's program is at work on the site, or has been: a reload of it puts the container aside under
