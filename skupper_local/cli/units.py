@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +29,8 @@ def show_units(namespace: str, output: str) -> None:
     elif view.units:
         say(table(_UNITS, [_row(unit) for unit in view.units]))
     for unit in view.units:
-        if not unit.installed.program_is_there:
+        named = os.path.isabs(unit.installed.program)  # a bare name is looked up by systemd in its own path
+        if not unit.installed.program_is_there and (named or not unit.installed.program):
             warn(
                 f"{unit.installed.name} runs {unit.installed.program or 'nothing'}, which is not there; "
                 f"to write it anew: skupper-local system start -n {unit.namespace}"

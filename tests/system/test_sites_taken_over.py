@@ -117,6 +117,7 @@ def test_a_site_that_the_references_unit_runs_is_shown_and_taken_over(host: Mini
     make_the_references(host)
     assert status(host)["keeper"] == "reference"
     assert "running" in sk(host, "namespace list")
+    assert "not there" not in host.run("skupper-local", "system", "units").stderr
     ran = host.run("skupper-local", "system", *words.split(), "-n", "west")
     assert ran.returncode == 0, ran.stderr
     assert "was made by the reference" in ran.stderr
@@ -129,6 +130,30 @@ def test_a_site_that_the_references_unit_runs_is_shown_and_taken_over(host: Mini
     else:
         assert "skupper-local" in host.path(UNIT).read_text()
         host.ok("systemctl", "is-active", "skupper-west")
+
+
+def test_a_site_of_our_own_supervisor_that_the_reference_reloads_has_one_router_again_after_a_start(
+    host: MiniHost,
+) -> None:
+    """The reference stops units alone, so our router goes on beside the one of its unit."""
+    sk(host, "site create west -n west")
+    sk(host, "system start --without-systemd -n west")
+    home = host.path(HOME)
+    configuration = (home / "runtime/router/skrouterd.json").read_text()
+    port = str(choices(host)["ports"]["skupper-local/normal"])
+    moved = str(int(port) + 9)
+    (home / "runtime/router/skrouterd.json").write_text(configuration.replace(port, moved))
+    host.path(UNIT).write_text(REFERENCE_UNIT)
+    host.ok("systemctl", "daemon-reload")
+    host.ok("systemctl", "start", "skupper-west")
+    eventually(lambda: status(host)["keeper"] == "reference" and status(host)["status"] == "running")
+    assert "runs beside the reference's" in host.run("skupper-local", "system", "status", "-n", "west").stderr
+    sk(host, "system start -n west")
+    assert choices(host)["ports"]["skupper-local/normal"] == int(moved)
+    configured = f"{HOME}/runtime/router/skrouterd.json"
+    routers = host.ok("pgrep", "-fc", f"skupper_local.router.main -c {configured}").split()
+    assert status(host)["status"] == "running"
+    assert routers == ["1"]
 
 
 def test_a_takeover_that_fails_gives_the_router_back_to_the_references_unit(host: MiniHost) -> None:
