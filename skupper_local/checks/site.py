@@ -48,7 +48,7 @@ def declarations(subject: Subject) -> Iterator[Result]:
         yield failed("declarations", error.what, error.why, error.next_step)
         return
     problems = [
-        problem for file in files.files for problem in decode_documents(file.text, str(file.path)).problems
+        problem for file in files.files for problem in decode_documents(file.content, str(file.path)).problems
     ]
     if problems:
         yield failed("declarations", f"{len(problems)} mistakes in the declarations", str(problems[0]), fix)

@@ -5,12 +5,14 @@ A source is a file, standard input (``-``) or a directory, whose files are read 
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from skupper_local.namespace.filesystem import read_regular_file
 from skupper_local.namespace.lock import lock_namespace
 from skupper_local.namespace.resource_files import read_resource_files
 from skupper_local.operations.declarations import Written, declare, read_declarations, remove_declarations
@@ -24,6 +26,7 @@ from skupper_local.resources import (
     kept_because,
     kind_of,
     meant_otherwise,
+    printable,
 )
 from skupper_local.resources.nodes import MAX_BYTES
 
@@ -35,7 +38,7 @@ class Source:
     """A text of declarations and where it came from: a path, or ``-``."""
 
     name: str
-    text: str
+    text: str | bytes
 
 
 @dataclass(frozen=True)
@@ -58,16 +61,26 @@ class TakenBack:
 
 
 def read_sources(filename: str) -> tuple[Source, ...]:
-    """The texts of a file, of standard input (``-``) or of a directory. Raises SourceUnreadableError and ResourceFileError."""
-    if filename != "-" and Path(filename).is_dir():
+    """The texts of a file, of standard input (``-``) or of a directory. Raises SourceUnreadableError and the errors of the
+    file system's. What they hold is not looked at: that is told together with every other mistake.
+    """
+    if not filename:
+        raise SourceUnreadableError(
+            "No file is named",
+            why="an empty name stands after -f",
+            next_step="give the path of a file or a directory, or -",
+        )
+    if filename != "-" and os.path.isdir(filename):
         found = read_resource_files(Path(filename))
         if not found.files:
             raise SourceUnreadableError(
                 f"{filename} cannot be used",
-                why=f"no file below it ends in {', '.join(_ENDINGS)}",
+                why=f"{found.passed_over[0].path} is {found.passed_over[0].reason}"
+                if found.passed_over
+                else f"no file below it ends in {', '.join(_ENDINGS)}",
                 next_step="name the directory that holds the declarations",
             )
-        return tuple(Source(str(file.path), file.text) for file in found.files)
+        return tuple(Source(str(file.path), file.content) for file in found.files)
     if filename != "-" and not filename.endswith(_ENDINGS):
         raise SourceUnreadableError(
             f"{filename} cannot be used",
@@ -77,32 +90,25 @@ def read_sources(filename: str) -> tuple[Source, ...]:
     return (Source(filename, _read(filename)),)
 
 
-def _read(filename: str) -> str:
+def _read(filename: str) -> bytes:
+    """At most one byte more than a source may have."""
     try:
         if filename == "-":
-            content = sys.stdin.buffer.read(MAX_BYTES + 1)
-        else:
-            with Path(filename).open("rb") as file:
-                content = file.read(MAX_BYTES + 1)
-        if len(content) > MAX_BYTES:
-            raise SourceUnreadableError(
-                f"{filename} cannot be used",
-                why=f"it is larger than {MAX_BYTES >> 20} MiB",
-                next_step="split it",
-            )
-        return content.decode("utf-8-sig")
-    except OSError as error:
+            return sys.stdin.buffer.read(MAX_BYTES + 1)
+        content = read_regular_file(Path(filename), MAX_BYTES)
+    except (OSError, ValueError) as error:  # a name with a NUL is a ValueError
         raise SourceUnreadableError(
-            f"{filename} cannot be read",
-            why=error.strerror or str(error),
+            f"{printable(filename, limit=200)} cannot be read",
+            why=(error.strerror if isinstance(error, OSError) else "") or str(error),
             next_step="give the path of a file or a directory, or -",
         ) from error
-    except UnicodeDecodeError as error:
+    if content is None:
         raise SourceUnreadableError(
             f"{filename} cannot be used",
-            why=f"it is not UTF-8 text (byte {error.start})",
-            next_step="save it as UTF-8",
-        ) from error
+            why="it is not a regular file",
+            next_step="pass its content on standard input: -f -",
+        )
+    return content
 
 
 def apply_text(target: Target, text: str, source: str) -> Applied:

@@ -6,7 +6,7 @@ any name; those are read like the others and never rewritten, because the file's
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cached_property
@@ -14,7 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from skupper_local.namespace.paths import NamespacePaths
-from skupper_local.namespace.resource_files import read_resource_files
+from skupper_local.namespace.resource_files import (
+    LARGEST_FILE,
+    LARGEST_TOTAL,
+    MOST_FILES,
+    read_resource_files,
+)
 from skupper_local.operations.errors import AlreadyDeclaredError, DeclaredElsewhereError, SiteExistsError
 from skupper_local.resources import (
     Problem,
@@ -28,6 +33,7 @@ from skupper_local.resources import (
     kind_of,
 )
 from skupper_local.resources.problems import InvalidResourcesError
+from skupper_local.site.state import problem_at
 
 if TYPE_CHECKING:  # status commands take no lock, and should not pay for loading it
     from skupper_local.namespace.lock import HeldLock
@@ -100,7 +106,7 @@ def read_declarations(directory: Path) -> Declarations:
     problems: list[Problem] = []
     warnings = [f"{item.path}: not read: {item.reason}" for item in found.passed_over]
     for file in found.files:
-        decoded = decode_documents(file.text, str(file.path))
+        decoded = decode_documents(file.content, str(file.path))
         declared.extend(Declared(resource, file.path) for resource in decoded.resources)
         problems.extend(decoded.problems)
         warnings.extend(str(warning) for warning in decoded.warnings)
@@ -130,6 +136,7 @@ def declare(
     existing = read_declarations(held.paths.input_resources)
     transaction = held.transaction()
     written: list[Written] = []
+    texts: dict[Path, bytes] = {}
     new_site = ""
     for resource in resources:
         resource = in_namespace(resource, held.paths.name)
@@ -153,10 +160,30 @@ def declare(
                 raise _already_declared(present, resource)
             _require_own_file(present)
             resource = _keep_identity(resource, present.resource)
-        transaction.write(path, encode_resource(resource).encode())
+        texts[path] = encode_resource(resource).encode()
+        transaction.write(path, texts[path])
         written.append(Written(resource, Outcome.CHANGED if present else Outcome.ADDED, path))
+    _require_bounds(existing, written, texts)
     transaction.commit()
     return tuple(written)
+
+
+def _require_bounds(existing: Declarations, written: Iterable[Written], texts: Mapping[Path, bytes]) -> None:
+    """Refuse what could not be read again. Raises InvalidResourcesError."""
+    problems = [
+        problem_at(
+            item.resource, "", None, f"must have at most {LARGEST_FILE >> 20} MiB as a file of its own"
+        )
+        for item in written
+        if len(texts.get(item.path, b"")) > LARGEST_FILE
+    ]
+    kept = {item.path for item in existing.declared} - texts.keys()
+    size = sum(map(len, texts.values())) + sum(path.stat().st_size for path in kept if path.exists())
+    if texts and (len(kept) + len(texts) > MOST_FILES or size > LARGEST_TOTAL):
+        rule = f"a namespace holds at most {MOST_FILES} declarations and {LARGEST_TOTAL >> 20} MiB of them"
+        problems.append(Problem(next(iter(texts)).parent.as_posix(), 0, "", "", "", rule))
+    if problems:
+        raise InvalidResourcesError(problems)
 
 
 def remove_declarations(held: HeldLock, declared: Iterable[Declared]) -> None:

@@ -162,7 +162,7 @@ def _declarations(paths: NamespacePaths, missing: list[str]) -> Iterator[tuple[s
     for directory in (paths.input_resources, paths.runtime_resources, paths.snapshot, paths.runtime_links):
         for file in read_resource_files(directory).files:
             shown = f"{directory.relative_to(paths.home)}/{file.name}"
-            decoded = decode_documents(file.text, shown)
+            decoded = decode_documents(file.content, shown)
             if decoded.problems:
                 problem = decoded.problems[0]  # without its value, which nobody can say is harmless
                 missing.append(

@@ -89,8 +89,8 @@ def rollback(target: Target, number: int = 0) -> RolledBack:
         with lock_namespace(paths, command=target.command) as held:
             if versioned_files(paths) == dict(generation.files):  # nobody has changed them since
                 _replace(held, generation.files, before)
-        what = f"{error.what}; the declarations are what they were"
-        raise type(error)(what, why=error.why, next_step=error.next_step) from error
+        error.what = f"{error.what}; the declarations are what they were"
+        raise
 
 
 def difference(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[str, ...]:

@@ -12,8 +12,10 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from skupper_local.entities import Entity
+from skupper_local.errors import InvalidRequestError
 from skupper_local.host import machine
 from skupper_local.namespace.lock import HeldLock
 from skupper_local.namespace.paths import NamespacePaths
@@ -42,12 +44,14 @@ from skupper_local.operations.router_choice import (
     router_of_image,
     wanted_image,
 )
+from skupper_local.operations.supplied_secrets import problems_of_link_secrets
 from skupper_local.operations.target import Target
 from skupper_local.platforms.container import ContainerSpec, container_name
 from skupper_local.platforms.engine import ContainerFacts, Engine, Progress, PullProgress, engine_of
 from skupper_local.platforms.face import SYSTEMD, Placement, RouterReport, RouterSpec, platform_at
 from skupper_local.platforms.linux.program import EMBEDDED, require_program
 from skupper_local.platforms.record import RouterRecordError, read_router_record
+from skupper_local.resources import InvalidResourcesError
 from skupper_local.site.state import SiteState, assemble
 
 _NOTHING_RUNS = RouterReport(running=False, kept=False)
@@ -126,20 +130,23 @@ def prepare_change(
             former = _with_its_image(former, placement, engine, there)
         held_ports = {socket.port for socket in sockets_of(running_configuration(paths, former))}
         takes_over = former.placement is not None and former.placement.keeper == REFERENCE_KEEPER
-        choices = choose(held, state, router, held_ports=held_ports, adopting=takes_over)
-        choices = replace(
-            choices, keeper=placement.keeper, keeper_asked=place.asked, endpoint=placement.endpoint
-        )
-        reach = find_reach(
-            state.resources(),
-            namespace=paths.name,
-            platform=placement.platform,
-            endpoint=placement.endpoint,
-            engine=engine,
-            former=read_reach(paths),
-        )
-        hosts = adopted_hosts(paths, state) if takes_over else {}
-        prepared = prepare(paths, state, choices, platform=placement.platform, reach=reach, added_hosts=hosts)
+        with _forgotten_if_refused(held):
+            choices = choose(held, state, router, held_ports=held_ports, adopting=takes_over)
+            choices = replace(
+                choices, keeper=placement.keeper, keeper_asked=place.asked, endpoint=placement.endpoint
+            )
+            reach = find_reach(
+                state.resources(),
+                namespace=paths.name,
+                platform=placement.platform,
+                endpoint=placement.endpoint,
+                engine=engine,
+                former=read_reach(paths),
+            )
+            hosts = adopted_hosts(paths, state) if takes_over else {}
+            prepared = prepare(
+                paths, state, choices, platform=placement.platform, reach=reach, added_hosts=hosts
+            )
         container = _container(paths, prepared, placement, engine)
     if placement.keeper == SYSTEMD and former.placement != placement:
         warnings = (*warnings, *_lingering())
@@ -224,12 +231,33 @@ def _declared(held: HeldLock) -> tuple[SiteState, tuple[str, ...]]:
     if not declarations.problems and not declarations.of_kind("Site"):
         raise no_site(paths)
     assembled = assemble(declarations.resources, namespace=paths.name, broken=declarations.problems)
+    unusable = problems_of_link_secrets(declarations.resources, datetime.now(UTC))
+    if unusable:
+        together = sorted((*assembled.problems, *unusable), key=lambda item: (item.source, item.line))
+        raise InvalidResourcesError(together, what="The declarations do not make a site")
     warnings = [*declarations.warnings, *(str(warning) for warning in assembled.warnings)]
     tightened = held.tighten_permissions()
     if tightened:
         others = f" and {len(tightened) - 1} more" if len(tightened) > 1 else ""
         warnings.append(f"{tightened[0]}{others} could be read by others, and can no longer")
     return assembled.require(), tuple(warnings)
+
+
+@contextmanager
+def _forgotten_if_refused(held: HeldLock) -> Iterator[None]:
+    """Declarations that are refused leave no trace: what was chosen for them is not recorded, or as it was before."""
+    path = held.paths.choices
+    before = path.read_bytes() if path.exists() else None
+    try:
+        yield
+    except InvalidRequestError:
+        transaction = held.transaction()
+        if before is None:
+            transaction.delete(path)
+        else:
+            transaction.write(path, before)
+        transaction.commit()
+        raise
 
 
 def _lingering() -> tuple[str, ...]:

@@ -34,6 +34,8 @@ from skupper_local.namespace.transaction import Change
 from skupper_local.operations.containers import encode_reach, read_reach
 from skupper_local.operations.declarations import read_declarations, versioned_files
 from skupper_local.operations.router_choice import RouterChoice, recorded_router
+from skupper_local.operations.supplied_secrets import place_in_secret
+from skupper_local.pki.credentials import FILES as CREDENTIAL_FILES
 from skupper_local.pki.credentials import Credentials, CredentialsSource
 from skupper_local.platforms.linux.program import EMBEDDED, version_of_program
 from skupper_local.resources import Resource, Secret, encode_resource, file_name, kind_of
@@ -43,7 +45,7 @@ from skupper_local.site.derive import active_resources, derive, ports_wanted
 from skupper_local.site.links import static_link_files
 from skupper_local.site.model import PortWanted, SiteFacts, SiteModel
 from skupper_local.site.reach import Reach
-from skupper_local.site.state import SiteState
+from skupper_local.site.state import SiteState, place_of
 from skupper_local.site.status import with_statuses
 
 LINK_ISSUER_PREFIX = "link-issuer-"
@@ -312,8 +314,8 @@ def _with_credentials(
     now = datetime.now(UTC)
     existing = CredentialsFound(_sources(issuers), _sources(read_credential_directories(paths.runtime_certs)))
     supplied = CredentialsFound(
-        {**_secrets(model, ca=True), **_sources(read_credential_directories(paths.input_issuers))},
-        {**_secrets(model, ca=False), **_sources(read_credential_directories(paths.input_certs))},
+        {**_secrets(model, ca=True), **_supplied(read_credential_directories(paths.input_issuers))},
+        {**_secrets(model, ca=False), **_supplied(read_credential_directories(paths.input_certs))},
     )
     issued = issue_certificates((*model.certificates, *further), existing, now, supplied=supplied)
     certificates = {name: _files(item) for name, item in issued.certificates.items()}
@@ -358,11 +360,20 @@ def _sources(directories: Mapping[str, CredentialFiles]) -> dict[str, Credential
     }
 
 
+def _supplied(directories: Mapping[str, CredentialFiles]) -> dict[str, CredentialsSource]:
+    """Of what a user supplied a directory that holds nothing counts too: it is incomplete."""
+    return {name: CredentialsSource(str(item.path), item.files) for name, item in directories.items()}
+
+
 def _secrets(model: SiteModel, *, ca: bool) -> dict[str, CredentialsSource]:
     """Secrets that bear the name of a certificate the site wants stand for it (reference-engine 4.2)."""
     wanted = {item.name for item in model.certificates if (item.purpose.value == "ca") == ca}
     return {
-        name: CredentialsSource(f"Secret {name}", secret.data)
+        name: CredentialsSource(
+            f"Secret {name} ({place_of(secret)})",
+            secret.data,
+            {file: place_in_secret(secret, file) for file in CREDENTIAL_FILES},
+        )
         for name, secret in model.state.supplying_secrets().items()
         if name in wanted
     }

@@ -32,10 +32,18 @@ class Credentials:
 
 @dataclass(frozen=True)
 class CredentialsSource:
-    """Credentials as found: ``origin`` is a directory or ``Secret <name>``, for messages; ``files`` may be incomplete."""
+    """Credentials as found: ``origin`` is a directory or ``Secret <name>``, for messages; ``files`` may be incomplete.
+
+    ``places`` say where each file stands if that is not in ``origin``.
+    """
 
     origin: str
     files: Mapping[str, bytes] = field(repr=False)
+    places: Mapping[str, str] = field(default_factory=dict)
+
+    def place(self, file: str) -> str:
+        """Where one of the files stands."""
+        return self.places.get(file) or f"{self.origin}/{file}"
 
     def missing(self) -> tuple[str, ...]:
         """Which of the three files are missing or empty."""

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from skupper_local.errors import SkupperLocalError
+from skupper_local.errors import InvalidRequestError, SkupperLocalError
 
 
-class SuppliedCredentialsIncompleteError(SkupperLocalError):
+class SuppliedCredentialsIncompleteError(InvalidRequestError):
     """The user supplied some, but not all, of ``ca.crt``, ``tls.crt`` and ``tls.key``."""
 
     code: ClassVar[str] = "supplied-credentials-incomplete"
 
 
-class SuppliedCredentialsInvalidError(SkupperLocalError):
+class SuppliedCredentialsInvalidError(InvalidRequestError):
     """What the user supplied cannot be read, does not belong together or cannot serve its purpose."""
 
     code: ClassVar[str] = "supplied-credentials-invalid"
@@ -25,13 +25,13 @@ class IssuerDamagedError(SkupperLocalError):
     code: ClassVar[str] = "issuer-damaged"
 
 
-class IssuerExpiredError(SkupperLocalError):
+class IssuerExpiredError(InvalidRequestError):
     """A CA has expired and cannot be renewed here."""
 
     code: ClassVar[str] = "issuer-expired"
 
 
-class IssuerMissingError(SkupperLocalError):
+class IssuerMissingError(InvalidRequestError):
     """A certificate is to be signed, or checked, by a CA that the site does not have."""
 
     code: ClassVar[str] = "issuer-missing"

@@ -23,6 +23,7 @@ from typing import Protocol
 
 from cryptography import x509
 
+from skupper_local.errors import InvalidRequestError
 from skupper_local.pki.certificates import (
     BACK_DATED,
     CLIENT_AUTH,
@@ -47,6 +48,7 @@ from skupper_local.pki.errors import (
     IssuerDamagedError,
     IssuerExpiredError,
     IssuerMissingError,
+    SuppliedCredentialsInvalidError,
 )
 from skupper_local.pki.keys import encode_key, generate_ca_key, generate_leaf_key
 from skupper_local.pki.pairs import (
@@ -148,14 +150,28 @@ def issue_certificates(
     """
     wanted = tuple(wanted)
     maker = _Maker(existing, supplied or CredentialsFound(), now)
-    for item in wanted:
-        if item.purpose.value == "ca":
-            maker.issuer(item)
-    for item in wanted:
-        if item.purpose.value != "ca":
-            maker.leaf(item)
+    refused: dict[str, InvalidRequestError] = {}
+    for item in sorted(wanted, key=lambda item: item.purpose.value != "ca"):
+        try:
+            (maker.issuer if item.purpose.value == "ca" else maker.leaf)(item)
+        except InvalidRequestError as error:  # an unusable CA is met again by each leaf
+            refused.setdefault(str(error), error)
+    if refused:
+        raise _together(tuple(refused.values()))
     maker.name_unused(wanted)
     return IssuedCredentials(maker.issuers, maker.leaves, tuple(maker.decisions))
+
+
+def _together(refused: tuple[InvalidRequestError, ...]) -> InvalidRequestError:
+    """One error for all sets that cannot be used."""
+    if len(refused) == 1:
+        return refused[0]
+    steps = dict.fromkeys(error.next_step for error in refused)
+    return SuppliedCredentialsInvalidError(
+        f"{len(refused)} sets of credentials cannot be used",
+        why="\n".join(str(error) for error in refused),
+        next_step="\n".join(steps),
+    )
 
 
 class _Maker:
@@ -190,7 +206,7 @@ class _Maker:
             pair = read_supplied(source, "CA")
             if not is_ca(pair.certificate):
                 raise invalid(source, CERTIFICATE_FILE, "it is not the certificate of a CA")
-            self._require_valid(pair, f"{source.origin}/{CERTIFICATE_FILE}")
+            self._require_valid(pair, source.place(CERTIFICATE_FILE))
             if not has_root(pair.certificate, (*pair.chain, *pair.trust), pair.trusted):
                 raise invalid(source, CA_FILE, f"it does not hold the root CA above {CERTIFICATE_FILE}")
             self._decide(name, Outcome.SUPPLIED, source.origin, self._expires_soon(pair, source))

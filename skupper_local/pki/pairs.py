@@ -116,7 +116,7 @@ def trust_of(source: CredentialsSource) -> tuple[x509.Certificate, ...]:
 def invalid(source: CredentialsSource, file: str, why: str) -> SuppliedCredentialsInvalidError:
     """The error about one file of what the user supplied."""
     return SuppliedCredentialsInvalidError(
-        f"{source.origin}/{file} cannot be used",
+        f"{source.place(file)} cannot be used",
         why=why,
-        next_step="correct it, or remove the directory to have one generated",
+        next_step="correct it, or remove all of the set to have one generated",
     )

@@ -164,8 +164,8 @@ class _DocumentReader(FieldReader):
 
     def required_text(self, parent: Mapping, key: str, rule: Callable[[str], str] | None) -> str:
         node = parent.entries.get(key)
-        if node is None:
-            self.wrong(parent, key, "is missing")
+        if node is None or (isinstance(node, Scalar) and meaning(node) is None):
+            self.wrong(node or parent, key, "is missing")
             return ""
         text = self.text(node, key, rule)
         if text == "":

@@ -99,7 +99,8 @@ class FieldReader:
         value = meaning(node)
         if not isinstance(value, str):
             said = None if value is None or secret else node.text
-            self.wrong(node, path, "must be text; put it in quotes", value=said)
+            rule_text = "must be text" if value is None else "must be text; put it in quotes"
+            self.wrong(node, path, rule_text, value=said)
             return None
         broken = rule(value) if rule else ""
         if broken:
@@ -138,6 +139,7 @@ class FieldReader:
         if not isinstance(node, Mapping):
             self.wrong(node, path, "must be a map of text to text")
             return {}
+        self.note_lines(path, node)
         read: dict[str, str] = {}
         for key, value in node.entries.items():
             if isinstance(value, Scalar) and meaning(value) is None:

@@ -124,9 +124,7 @@ def plain_value(node: Node) -> Any:
 def read_nodes(text: str | bytes) -> NodeTree:
     """Parse ``text``. What comes before a syntax error is kept; nothing can be read after it."""
     if len(text) > MAX_BYTES:
-        return NodeTree(
-            problems=[NodeProblem(0, f"{len(text)} bytes", f"must have at most {MAX_BYTES} bytes")]
-        )
+        return NodeTree(problems=[NodeProblem(0, "", f"must have at most {MAX_BYTES >> 20} MiB")])
     if isinstance(text, str):
         return _Builder().build(_without_surrogates(text))
     try:

@@ -43,6 +43,8 @@ def test_what_looks_like_a_declaration_and_is_not_read_is_named(tmp_path: Path) 
     (directory / "dangling.yaml").symlink_to("/nowhere")
     (directory / "linked").symlink_to(tmp_path / "elsewhere")
     (directory / "circle").symlink_to(directory)
+    (directory / "round").symlink_to("round")
+    (directory / "round.yaml").symlink_to("round.yaml")
     found = read_resource_files(directory)
     assert found.files == ()
     assert [item.path.name for item in found.passed_over] == [
@@ -50,6 +52,7 @@ def test_what_looks_like_a_declaration_and_is_not_read_is_named(tmp_path: Path) 
         "dangling.yaml",
         "linked",
         "pipe.yaml",
+        "round.yaml",
         "socket.yaml",
     ]
     assert all(item.reason for item in found.passed_over)
@@ -67,17 +70,21 @@ def test_a_byte_order_mark_is_not_part_of_the_text(tmp_path: Path) -> None:
     assert read_resource_files(tmp_path).files[0].text == "kind: Site"
 
 
-def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
+def test_a_file_that_is_no_text_is_named_when_its_text_is_wanted(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_bytes(b"kind: \xff")
+    (file,) = read_resource_files(tmp_path).files
+    assert file.content == b"kind: \xff"
     with pytest.raises(ResourceFileError, match=r"a\.yaml"):
-        read_resource_files(tmp_path)
+        _ = file.text
 
 
 def test_reading_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resource_files, "LARGEST_FILE", 1 << 20)
-    (tmp_path / "a.yaml").write_bytes(b"x" * ((1 << 20) + 1))
+    (tmp_path / "a.yaml").write_bytes(b"x" * ((1 << 20) + 2))
+    (file,) = read_resource_files(tmp_path).files
+    assert len(file.content) == (1 << 20) + 1
     with pytest.raises(ResourceFileError, match="larger than 1 MiB"):
-        read_resource_files(tmp_path)
+        _ = file.text
     (tmp_path / "a.yaml").write_bytes(b"x")
     (tmp_path / "b.yaml").write_bytes(b"x")
     monkeypatch.setattr(resource_files, "MOST_FILES", 1)

@@ -573,6 +573,31 @@ def test_a_supplied_ca_that_is_no_ca_or_has_expired_is_refused() -> None:
         )
 
 
+def test_all_supplied_sets_that_cannot_be_used_are_told_together(first: IssuedCredentials) -> None:
+    west, client = first.certificates["west"].files(), first.certificates["client-west"].files()
+    supplied = CredentialsFound(
+        supplied_issuer("company", {"ca.crt": b"", "tls.crt": b"", "tls.key": b""}).issuers,
+        {
+            **supplied_certificate("west", {**west, "tls.key": client["tls.key"]}).certificates,
+            **supplied_certificate("client-west", {}).certificates,
+        },
+    )
+    wanted = (
+        *SITE,
+        replace(SERVER, name="a", issuer="company"),
+        replace(SERVER, name="b", issuer="company"),
+    )
+    with pytest.raises(SuppliedCredentialsInvalidError, match="3 sets") as caught:
+        issue_certificates(wanted, CredentialsFound(), NOW, supplied=supplied)
+    told = caught.value.why.split("\n")
+    assert [("company" in line, "client-west" in line, "west/tls.key" in line) for line in sorted(told)] == [
+        (False, False, True),
+        (True, False, False),
+        (False, True, False),
+    ]
+    assert caught.value.exit_status == 2
+
+
 def test_a_certificate_of_an_unknown_ca_is_an_error_that_says_where_to_put_it() -> None:
     with pytest.raises(IssuerMissingError) as caught:
         issue_certificates((replace(SERVER, issuer="company", trust=()),), CredentialsFound(), NOW)
