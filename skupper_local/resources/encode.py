@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from skupper_local.resources.model import (
@@ -31,6 +31,8 @@ from skupper_local.resources.schema import SPEC_FIELDS, Form
 
 # Words that Go's YAML reader takes for truth values beside those that PyYAML knows.
 _MORE_TRUTH = frozenset(("y", "Y", "n", "N"))
+_REMEMBERED = 40
+"""Length of the longest text that is remembered: words, no keys."""
 # Dates, times and numbers in base 60, which YAML 1.1 knows.
 _TIME_LIKE = re.compile(r"[-+]?[0-9]+[-:][-+0-9:_.TtZ ]*")
 
@@ -177,7 +179,7 @@ def _dumper() -> Any:
         style = None
         if "\n" in value:
             style = "|" if _fits_block(value) else '"'
-        elif _ambiguous(value):
+        elif _ambiguous(value) if len(value) > _REMEMBERED else _ambiguous_word(value):
             style = '"'
         return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
@@ -189,6 +191,12 @@ def _fits_block(value: str) -> bool:
     """Whether a text with several lines (PEM, mostly) survives as a block: printable, and no space where YAML drops it."""
     lines = value.split("\n")
     return not value[0].isspace() and all(line.isprintable() and line == line.rstrip() for line in lines)
+
+
+@lru_cache(maxsize=4096)
+def _ambiguous_word(value: str) -> bool:
+    """As :func:`_ambiguous`: keys, types, reasons and times of a thousand resources are the same few words."""
+    return _ambiguous(value)
 
 
 def _ambiguous(value: str) -> bool:
