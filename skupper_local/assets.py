@@ -1,15 +1,29 @@
-"""Where ``units/`` and ``templates/`` are: beside the package in a checkout, inside it in an installed wheel."""
+"""Where ``units/`` and ``templates/`` are (beside the package in a checkout, inside it in an installed wheel), and where the
+programs are that came with the package in a bundle.
+
+A bundle installs a tree of its own: ``lib/`` with this package and what it needs, ``bin/`` with one program for each entry
+point, and a record beside them.
+"""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
-_PACKAGE = Path(__file__).resolve().parent
+BUNDLE_RECORD = "bundle.json"
+
+# Not resolved: a tree that a bundle installed is reached through a link that outlives an upgrade.
+_PACKAGE = Path(__file__).absolute().parent
 
 
 def _directory(name: str) -> Path:
     installed = _PACKAGE / "_assets" / name
     return installed if installed.is_dir() else _PACKAGE.parent / name
+
+
+def package_directory() -> Path:
+    """The directory of the package itself."""
+    return _PACKAGE
 
 
 def units_directory() -> Path:
@@ -20,3 +34,11 @@ def units_directory() -> Path:
 def templates_directory() -> Path:
     """The directory of Jinja2 templates for every other text generated for other programs."""
     return _directory("templates")
+
+
+def carried_program(name: str) -> str:
+    """The absolute path of a program of ours that a bundle installed beside this package; empty elsewhere."""
+    tree = _PACKAGE.parent.parent
+    path = tree / "bin" / name
+    carried = _PACKAGE.parent.name == "lib" and (tree / BUNDLE_RECORD).is_file() and os.access(path, os.X_OK)
+    return str(path) if carried else ""

@@ -46,16 +46,18 @@ def cli() -> None:
     """
 
 
-def run(arguments: Sequence[str]) -> int:
-    """Run one command line; returns the exit status."""
+def run(
+    arguments: Sequence[str], command: click.Command = cli, program: str = PROGRAM, given: object = None
+) -> int:
+    """Run one command line of a program; returns the exit status. ``given`` is what the command finds in its context."""
     words = list(arguments)
     try:
         if os.environ.get(_COMPLETE):
             from click.shell_completion import shell_complete
 
             return shell_complete(cli, {}, PROGRAM, _COMPLETE, os.environ[_COMPLETE])
-        with cli.make_context(PROGRAM, words[:]) as context:
-            cli.invoke(context)
+        with command.make_context(program, words[:], obj=given) as context:
+            command.invoke(context)
         sys.stdout.flush()
     except click.exceptions.Exit as exit_request:
         return exit_request.exit_code

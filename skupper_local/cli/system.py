@@ -11,8 +11,15 @@ from skupper_local.cli import completing
 from skupper_local.cli.commands import LazyGroup, PlatformCommand, SiteCommand, output_option, target_of
 from skupper_local.cli.waiting import wait_and_tell, wait_options
 
+_ELSEWHERE = {
+    "generate-bundle": (
+        "skupper_local.cli.bundle:generate_bundle",
+        "Make an archive that installs this site on another host.",
+    ),
+}
 
-@click.group(cls=LazyGroup)
+
+@click.group(cls=LazyGroup, lazy=_ELSEWHERE)
 def system() -> None:
     """Run the site: start, stop, reload, see, remove."""
 

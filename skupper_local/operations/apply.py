@@ -122,7 +122,7 @@ def apply_sources(target: Target, sources: Iterable[Source]) -> Applied:
     Raises InvalidResourcesError with every problem of all sources, and SiteExistsError; then nothing has changed.
     """
     platform_of(target)
-    resources, warnings = _decoded(sources)
+    resources, warnings = decoded_sources(sources)
     warnings.extend(
         f"{resource.title}: {kept_because(resource)}"
         for resource in resources
@@ -140,7 +140,7 @@ def delete_sources(target: Target, sources: Iterable[Source]) -> TakenBack:
     InvalidResourcesError and DeclaredElsewhereError; then nothing has changed.
     """
     platform_of(target)
-    resources, warnings = _decoded(sources)
+    resources, warnings = decoded_sources(sources)
     with lock_namespace(target.paths, command=target.command) as held:
         declarations = read_declarations(held.paths.input_resources)
         found = [(item, declarations.find(kind_of(item), item.name)) for item in resources]
@@ -153,7 +153,7 @@ def delete_sources(target: Target, sources: Iterable[Source]) -> TakenBack:
     )
 
 
-def _decoded(sources: Iterable[Source]) -> tuple[tuple[Resource, ...], list[str]]:
+def decoded_sources(sources: Iterable[Source]) -> tuple[tuple[Resource, ...], list[str]]:
     """All resources, and what should be read about them; raises InvalidResourcesError with the problems of all sources."""
     resources: list[Resource] = []
     problems: list[Problem] = []

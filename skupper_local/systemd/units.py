@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from skupper_local.assets import units_directory
+from skupper_local.assets import carried_program, units_directory
 from skupper_local.systemd.errors import UnitForeignError, UnitNotWrittenError
 from skupper_local.systemd.manager import Manager
 from skupper_local.systemd.quoting import plain, quote, quote_argument, quote_path, unquote
@@ -106,8 +106,11 @@ def runner_command(namespace: str) -> tuple[str, ...]:
     """How a unit starts our program, by a path that a reinstallation leaves as it is.
 
     A link in PATH that leads to the installed script (as pipx and packages make them) outlives the environment behind it; the
-    script itself outlives the package; the interpreter is the last resort.
+    script itself outlives the package; the interpreter is the last resort. What a bundle installed has its own way in.
     """
+    carried = carried_program(RUNNER)
+    if carried:
+        return (carried, namespace)
     script = os.path.join(sysconfig.get_path("scripts"), RUNNER)
     if not os.access(script, os.X_OK):
         script = os.path.join(os.path.dirname(sys.executable), RUNNER)
