@@ -20,6 +20,9 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
+_WHOLE_SENTENCE = 400
+"""More characters than the summary of a command has: click would cut it and end it with dots."""
+
 
 def _remember(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
     if value is not None:
@@ -123,7 +126,9 @@ class LazyGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list of commands, without loading those that are only listed."""
         rows = [(name, self._lazy[name][1] if name in self._lazy else "") for name in self.list_commands(ctx)]
-        rows = [(name, text or self.commands[name].get_short_help_str(100)) for name, text in rows]
+        rows = [
+            (name, text or self.commands[name].get_short_help_str(_WHOLE_SENTENCE)) for name, text in rows
+        ]
         with formatter.section("Commands"):
             formatter.write_dl(rows)
 

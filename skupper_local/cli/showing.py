@@ -35,10 +35,10 @@ def show_sites(target: Target, name: str, output: str) -> None:
     """``site status``."""
     view = _view(target)
     sites = _chosen(view, "Site", name)
-    if not sites:
-        talk("There is no existing Skupper site resource")
-    elif output:
+    if output:
         _print_resources(sites, output)
+    elif not sites:
+        talk("There is no existing Skupper site resource")
     else:
         say(table(_SITE, [(item.name, _status(view, item), _message(item)) for item in sites]))
 
@@ -53,10 +53,10 @@ def show_listeners(target: Target, name: str, output: str) -> None:
     if name:
         several = [item for item in view.of_kind("MultiKeyListener") if item.name == name]
         listeners = several or [view.named("Listener", name)]
-    if not listeners:
-        talk("No listeners found")
-    elif output:
+    if output:
         _print_resources(listeners, output)
+    elif not listeners:
+        talk("No listeners found")
     elif name:
         item = listeners[0]
         _print_labelled(
@@ -106,10 +106,10 @@ def show_connectors(target: Target, name: str, output: str) -> None:
     view = _view(target)
     chosen: Sequence[Any] = _chosen(view, "Connector", name)
     connectors: Sequence[Connector] = chosen
-    if not connectors:
-        talk("No connectors found")
-    elif output:
+    if output:
         _print_resources(connectors, output)
+    elif not connectors:
+        talk("No connectors found")
     elif name:
         item = connectors[0]
         _print_labelled(
@@ -193,7 +193,9 @@ def show_links(target: Target, name: str, output: str) -> None:
             say()
         say("Links from remote sites:")
         say(table(_INCOMING, [(row.remote_site or row.name, row.status, row.message) for row in incoming]))
-    if not outgoing and not incoming:
+    if view.started and view.observed is None:
+        talk(f"Whether other sites are linked to this one is not known: {view.reason}")
+    elif not outgoing and not incoming:
         talk("There are no links in this namespace")
 
 

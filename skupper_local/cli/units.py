@@ -35,7 +35,7 @@ def show_units(namespace: str, output: str) -> None:
                 f"{unit.installed.name} runs {unit.installed.program or 'nothing'}, which is not there; "
                 f"to write it anew: skupper-local system start -n {unit.namespace}"
             )
-    if not view.units:
+    if not view.units and not output:
         talk(f"No units of sites in {view.directory}")
 
 

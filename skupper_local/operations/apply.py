@@ -81,7 +81,7 @@ def read_sources(filename: str) -> tuple[Source, ...]:
                 next_step="name the directory that holds the declarations",
             )
         return tuple(Source(str(file.path), file.content) for file in found.files)
-    if filename != "-" and not filename.endswith(_ENDINGS):
+    if filename != "-" and not filename.endswith(_ENDINGS) and os.path.lexists(filename):
         raise SourceUnreadableError(
             f"{filename} cannot be used",
             why=f"its name ends in none of {', '.join(_ENDINGS)}",

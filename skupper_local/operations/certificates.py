@@ -87,8 +87,10 @@ def _rows(paths: NamespacePaths, now: datetime) -> Iterator[CertificateRow]:
         own = read_credential_directories(supplied)
         found = read_credential_directories(made)
         for name in sorted({*own, *found}):
+            # The credentials of a link come with it from the other site, which alone can sign new ones.
             # What the user supplied is what counts, unless it has been brought into effect and the router has it.
-            yield _row(found.get(name) or own[name], now, users, supplied=name in own)
+            from_elsewhere = name in own or any(user.startswith("link ") for user in users.get(name, ()))
+            yield _row(found.get(name) or own[name], now, users, supplied=from_elsewhere)
 
 
 def _row(

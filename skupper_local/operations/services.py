@@ -29,7 +29,9 @@ def view_services(target: Target, key: str = "") -> ServicesView:
     if not target.paths.exists():
         raise no_site(target.paths)
     view = view_site(target)
-    found = tuple(item for item in services(view.resources, view.observed) if key in ("", item.key))
+    found = tuple(
+        item for item in services(view.resources, view.observed, view.reason) if key in ("", item.key)
+    )
     if key and not found:
         why = f"; what other sites have is not known: {view.reason}" if view.reason else ""
         raise NotDeclaredError(

@@ -32,6 +32,8 @@ from skupper_local.site.status import LinkRow, link_rows, with_statuses
 _SILENT_SECONDS = 1.0
 """How long a router is asked whose platform does not say whether it runs: it is on this machine."""
 
+_NAMES_SHOWN = 10
+
 NEVER_STARTED = "Site not initialized yet"
 
 
@@ -60,9 +62,12 @@ class SiteView:
         for item in self.of_kind(kind):
             if item.name == name:
                 return item
+        names = ", ".join(item.name for item in self.of_kind(kind)[:_NAMES_SHOWN])
         raise NotDeclaredError(
             f"There is no {kind.lower()} {name} in namespace {self.namespace}",
-            why=f"no {kind} of that name is declared",
+            why=f"there {'are' if ',' in names else 'is'}: {names}"
+            if names
+            else f"no {kind.lower()} is declared there",
             next_step=f"see what there is: skupper-local {kind.lower()} status -n {self.namespace}",
         )
 

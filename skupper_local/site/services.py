@@ -2,7 +2,8 @@
 
 A service has no declaration of its own (concepts 9): it is a key with both ends somewhere in the network. What this site
 declares is known with its names and states; what other sites have is known as far as their routers tell. A key with one end
-only carries nothing, and that is what a person looks for.
+only carries nothing, and that is what a person looks for. While the router does not answer, the other end may be anywhere:
+then a missing one is not known to be missing.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 
 from skupper_local.resources import Connector, Listener, MultiKeyListener, Resource, printable
 from skupper_local.site.observed import Endpoint, ObservedRouter
+from skupper_local.site.status import NOT_RUNNING
 
 READY = "Ready"
 NO_CONNECTOR = "No connector"
@@ -35,16 +37,20 @@ class ServiceEnd:
 class Service:
     """A routing key with its ends: those of this site first, then by site and name.
 
-    ``status`` is Ready, Pending (both ends are there, and one of this site's is not ready), No connector or No listener.
+    ``status`` is Ready, Pending (both ends are there, and one of this site's is not ready, or nothing is known of other sites,
+    for the reason ``unknown``), No connector or No listener.
     """
 
     key: str
     listeners: tuple[ServiceEnd, ...]
     connectors: tuple[ServiceEnd, ...]
+    unknown: str = ""
 
     @property
     def status(self) -> str:
         """What the key is worth now."""
+        if self.unknown:
+            return PENDING
         if not self.connectors:
             return NO_CONNECTOR
         if not self.listeners:
@@ -55,6 +61,8 @@ class Service:
     @property
     def message(self) -> str:
         """Why it is not Ready; empty when it is."""
+        if self.unknown:
+            return self.unknown
         if self.status == NO_CONNECTOR:
             return "no site connects a server to this key"
         if self.status == NO_LISTENER:
@@ -63,8 +71,14 @@ class Service:
         return f"{own[0].name}: {own[0].message}" if own else ""
 
 
-def services(resources: Iterable[Resource], observed: ObservedRouter | None) -> tuple[Service, ...]:
-    """Every service this site can see, by key. ``resources`` carry their statuses of this moment."""
+def services(
+    resources: Iterable[Resource], observed: ObservedRouter | None, down_reason: str = ""
+) -> tuple[Service, ...]:
+    """Every service this site can see, by key. ``resources`` carry their statuses of this moment.
+
+    ``observed`` is None when the router does not answer; ``down_reason`` then says why.
+    """
+    unknown = "" if observed else down_reason or NOT_RUNNING
     listeners: dict[str, list[ServiceEnd]] = {}
     connectors: dict[str, list[ServiceEnd]] = {}
     for item in resources:
@@ -81,7 +95,7 @@ def services(resources: Iterable[Resource], observed: ObservedRouter | None) -> 
                 if endpoint.address:
                     ends.setdefault(_clean(endpoint.address), []).append(_far(site, endpoint))
     return tuple(
-        Service(key, _sorted(listeners.get(key, ())), _sorted(connectors.get(key, ())))
+        Service(key, _sorted(listeners.get(key, ())), _sorted(connectors.get(key, ())), unknown)
         for key in sorted({*listeners, *connectors})
     )
 

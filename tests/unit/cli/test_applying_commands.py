@@ -94,6 +94,7 @@ BROKEN_SOURCES = {
     "a name with a NUL": ("a\0b.yaml", "null"),
     "a name that is too long": ("a" * 5000 + ".yaml", "too long"),
     "nothing there": ("missing.yaml", "No such file"),
+    "nothing there, without an ending": ("missing", "No such file"),
     "a pipe": ("pipe.yaml", "not a regular file"),
     "a link to itself": ("round.yaml", "symbolic links"),
     "a device": ("null.yaml", "not a regular file"),

@@ -18,21 +18,21 @@ def declared(skupper: Run) -> None:
     skupper("connector create db 5432 --host db.example")
 
 
-def test_services_show_which_side_is_missing(skupper: Run) -> None:
+def test_services_of_a_site_never_started_are_pending_with_that_reason(skupper: Run) -> None:
     ran = skupper("service status")
     assert ran.status == 0
     lines = [" ".join(line.split()) for line in ran.out.splitlines()]
     assert lines == [
         "ROUTING-KEY STATUS LISTENERS CONNECTORS MESSAGE",
-        "b No connector west (2) none no site connects a server to this key",
-        "db No listener none west no site listens for this key",
+        "b Pending west (2) none Site not initialized yet",
+        "db Pending none west Site not initialized yet",
     ]
     assert "Only what this site declares is shown" in ran.err
 
 
 def test_one_service_is_shown_with_its_ends(skupper: Run) -> None:
     lines = skupper("service status db").out.splitlines()
-    assert lines[:2] == ["Routing key: db", "Status: No listener"]
+    assert lines[:2] == ["Routing key: db", "Status: Pending"]
     assert lines[-1].split()[:4] == ["connector", "west", "db", "db.example:5432"]
 
 

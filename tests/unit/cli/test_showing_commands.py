@@ -122,3 +122,17 @@ def test_a_file_that_cannot_be_read_as_declaration_is_named(skupper: Run, data_h
     assert ran.status == 0
     assert str(broken) in ran.err
     assert skupper("system start").status == 2
+
+
+@pytest.mark.parametrize("output", ["json", "yaml"])
+@pytest.mark.parametrize("kind", ["site", "listener", "connector", "link"])
+def test_nothing_to_show_is_an_empty_list_for_programs(skupper: Run, kind: str, output: str) -> None:
+    ran = skupper(f"{kind} status -n elsewhere -o {output}")
+    assert (ran.status, ran.err) == (0, "")
+    assert yaml.safe_load(ran.out) == []
+
+
+def test_a_mistyped_name_is_answered_with_those_there_are(skupper: Run) -> None:
+    ran = skupper("listener status bakcend")
+    assert ran.status == 2
+    assert "there are: another, backend" in ran.err

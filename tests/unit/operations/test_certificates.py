@@ -129,3 +129,16 @@ def test_a_name_that_is_not_there_and_an_empty_namespace_are_refused(target: Tar
     with pytest.raises(NotDeclaredError) as refused:
         view_certificates(target, "wset", now=NOW)
     assert "certificate status" in refused.value.next_step
+
+
+def test_one_that_came_with_a_link_is_not_promised_to_be_made_anew(target: Target) -> None:
+    store(target.paths.runtime_certs, "link-east-profile", server=False)
+    target.paths.runtime_router.mkdir(parents=True)
+    link = Entity("connector", {"name": "link-east", "sslProfile": "link-east-profile"})
+    target.paths.router_config.write_bytes(encode_configuration([link]))
+    end = only(view_certificates(target, now=NOW)).not_after
+    assert end
+    row = only(view_certificates(target, now=end + timedelta(days=2)))
+    assert row.supplied
+    assert row.state == "expired"
+    assert "reload" not in row.message

@@ -46,10 +46,15 @@ def test_a_key_with_both_ends_is_ready_wherever_they_are() -> None:
 
 
 def test_a_key_with_one_end_says_which_is_missing() -> None:
-    found = {item.key: item for item in services([listener("l", "a"), connector("c", "b")], None)}
+    found = {item.key: item for item in services([listener("l", "a"), connector("c", "b")], network())}
     assert found["a"].status == "No connector"
     assert found["b"].status == "No listener"
     assert found["b"].message == "no site listens for this key"
+
+
+def test_while_the_router_is_silent_an_end_elsewhere_is_not_called_missing() -> None:
+    found = services([listener("l", "a"), connector("c", "b")], None, "the router is not running")
+    assert [(item.status, item.message) for item in found] == [("Pending", "the router is not running")] * 2
 
 
 def test_services_between_other_sites_are_seen_too() -> None:
