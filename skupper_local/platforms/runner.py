@@ -188,7 +188,7 @@ class Runner:
         if self._router is None:
             if self._stopping:
                 return
-            raise _RouterFailedError("the router ended at once")
+            raise _RouterFailedError(self._how_it_ended())
         try:
             self._pidfd = os.pidfd_open(self._router.pid)
         except OSError as error:

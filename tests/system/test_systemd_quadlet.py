@@ -39,7 +39,7 @@ def test_an_exported_router_is_kept_by_quadlet(host: MiniHost) -> None:
     assert 0 < site.resident() <= LARGEST_RESIDENT
     text = host.ok("skupper-local", "system", "units", "--quadlet", "-n", "west", user="ada")
     site.run("system stop")
-    host.ok("podman", "rm", CONTAINER, user="ada")
+    assert not host.ok("podman", "ps", "-aq", user="ada"), "a container that nobody starts is left"
     directory = "/home/ada/.config/containers/systemd"
     host.ok("mkdir", "-p", directory, user="ada")
     host.ok("tee", f"{directory}/{CONTAINER}.container", text=text, user="ada")
@@ -72,8 +72,8 @@ def _pid(host: MiniHost) -> int:
 
 def test_a_data_home_of_any_name_is_quoted_in_every_unit(host: MiniHost) -> None:
     host.ok("mkdir", "-p", HOSTILE, user="ada")
-    site = UnitSite(host, "ada", {"XDG_DATA_HOME": HOSTILE})
-    site.run("site create west")
+    site = UnitSite(host, "ada", {"XDG_DATA_HOME": HOSTILE}, "north")
+    site.run("site create north")
     site.run("system start -p linux")
     try:
         assert site.runs
