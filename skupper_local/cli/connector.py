@@ -29,6 +29,24 @@ def connector() -> None:
     """Offer servers near this site to the network."""
 
 
+def _server_options(function: _Function) -> _Function:
+    """The ways of saying where the server is."""
+    for option in (
+        click.option(
+            "--workload", default="", metavar="compose/SERVICE", help="All containers of a compose service."
+        ),
+        click.option(
+            "--selector", default="", metavar="LABELS", help="All containers with these labels: app=backend."
+        ),
+        click.option("--container", default="", metavar="NAME", help="The container the server is in."),
+        click.option(
+            "--host", default="", help="Where the server is.  [default: localhost for a new connector]"
+        ),
+    ):
+        function = option(function)
+    return function
+
+
 def _options(last: Callable[[Any], Any]) -> Callable[[_Function], _Function]:
     """What ``create`` and ``generate`` take."""
 
@@ -38,22 +56,9 @@ def _options(last: Callable[[Any], Any]) -> Callable[[_Function], _Function]:
                 "--verify-hostname", is_flag=True, help="The server's certificate must be for its host name."
             ),
             click.option("--use-client-cert", is_flag=True, help="Show the server a client certificate."),
-            click.option(
-                "--workload",
-                default="",
-                metavar="compose/SERVICE",
-                help="All containers of a compose service.",
-            ),
-            click.option(
-                "--selector",
-                default="",
-                metavar="LABELS",
-                help="All containers with these labels: app=backend.",
-            ),
-            click.option("--container", default="", metavar="NAME", help="The container the server is in."),
-            click.option("--host", default="", help="Where the server is.  [default: localhost]"),
         ):
             function = option(function)
+        function = _server_options(function)
         return service_arguments(
             "-r",
             "--routing-key",
@@ -65,13 +70,15 @@ def _options(last: Callable[[Any], Any]) -> Callable[[_Function], _Function]:
     return decorated
 
 
+_WAYS = ("host", "container", "selector", "workload")
+
+
 def _server(context: click.Context) -> dict[str, str]:
-    """Where the server is, as typed: one way of saying it."""
-    ways = ("host", "container", "selector", "workload")
-    given = [flag for flag in ways if context.params[flag]]
+    """Where the server is, as typed: one way of saying it; empty when nothing is said."""
+    given = [flag for flag in _WAYS if context.params[flag]]
     if len(given) > 1:
         raise click.UsageError(f"Give one of {', '.join(f'--{flag}' for flag in given)}", context)
-    return {flag: context.params[flag] for flag in ways} if given else {"host": "localhost"}
+    return {flag: context.params[flag] for flag in _WAYS} if given else {}
 
 
 @connector.command(cls=SiteCommand)
@@ -106,7 +113,7 @@ def create(
     from skupper_local.cli.declaring import print_created, start_step
     from skupper_local.operations.create import create_connector
 
-    server = _server(context)
+    server = _server(context) or {"host": "localhost"}
     target = target_of(context)
     created = create_connector(
         target,
@@ -152,7 +159,7 @@ def generate(
     made = new_connector(
         name,
         port,
-        **_server(context),
+        **(_server(context) or {"host": "localhost"}),
         routing_key=routing_key,
         tls_credentials=tls_credentials,
         use_client_cert=use_client_cert,
@@ -163,7 +170,7 @@ def generate(
 
 @connector.command(cls=SiteCommand)
 @click.argument("name", shell_complete=completing.declared("Connector"))
-@click.option("--host", help="Where the server is; takes the place of containers.")
+@_server_options
 @click.option("--use-client-cert/--no-client-cert", default=None, help="Show a client certificate, or none.")
 @click.option(
     "--verify-hostname/--any-hostname",
@@ -177,7 +184,10 @@ def update(
     name: str,
     port: int | None,
     routing_key: str | None,
-    host: str | None,
+    host: str,
+    container: str,
+    selector: str,
+    workload: str,
     tls_credentials: str | None,
     use_client_cert: bool | None,
     verify_hostname: bool | None,
@@ -189,6 +199,7 @@ def update(
     Examples:
       skupper-local connector update backend --port 8081
       skupper-local connector update db --host localhost
+      skupper-local connector update web --container web-2
     """
     from skupper_local.cli.declaring import print_created, start_step
     from skupper_local.operations.update import update_connector
@@ -198,7 +209,7 @@ def update(
         target,
         name,
         port=port,
-        host=host,
+        server=_server(context),
         routing_key=routing_key,
         tls_credentials=tls_credentials,
         use_client_cert=use_client_cert,

@@ -23,18 +23,29 @@ def link() -> None:
 @click.option(
     "--cost", type=click.IntRange(1, 2**31 - 1), default=1, show_default=True, help="The cost of the link."
 )
+@click.option(
+    "--tls-credentials",
+    default="",
+    metavar="NAME",
+    help="Credentials that the other site has already; without it a key is made, and printed.",
+)
 @output_option("yaml")
 @click.pass_context
-def generate(context: click.Context, name: str, host: str, cost: int, output: str) -> None:
+def generate(
+    context: click.Context, name: str, host: str, cost: int, tls_credentials: str, output: str
+) -> None:
     """Print a link to this site, for `system apply` at another one. It holds a private key: hand it over with care.
 
     \b
     Examples:
       skupper-local link generate --host gateway.example > link.yaml
+      skupper-local link generate --tls-credentials our-client > link.yaml
     """
     from skupper_local.cli.linking import print_generated
 
-    print_generated(target_of(context), name, host, cost, output)
+    print_generated(
+        target_of(context), name=name, host=host, cost=cost, tls_credentials=tls_credentials, output=output
+    )
 
 
 @link.command(cls=SiteCommand)

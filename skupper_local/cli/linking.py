@@ -23,14 +23,17 @@ def _keep_private(stream: TextIO) -> None:
             os.fchmod(stream.fileno(), 0o600)
 
 
-def print_generated(target: Target, name: str, host: str, cost: int, output: str) -> None:
-    """The two documents on standard output; what there is to know about them beside it."""
+def print_generated(
+    target: Target, *, name: str, host: str, cost: int, tls_credentials: str, output: str
+) -> None:
+    """The documents on standard output; what there is to know about them beside it."""
     from skupper_local.operations.generate_link import generate_link
     from skupper_local.resources import document_of, encode_documents
 
-    _keep_private(sys.stdout)
-    generated = generate_link(target, name=name, host=host, cost=cost)
-    documents = (generated.secret, generated.link)
+    if not tls_credentials:
+        _keep_private(sys.stdout)
+    generated = generate_link(target, name=name, host=host, cost=cost, tls_credentials=tls_credentials)
+    documents = generated.documents
     if output == "json":
         from skupper_local.cli.documents import print_documents
 
@@ -44,4 +47,6 @@ def print_generated(target: Target, name: str, host: str, cost: int, output: str
         warn("this link works on this machine only; name the host that others use with --host")
     if not generated.running:
         warn(f"the site does not run: skupper-local system start{namespace_flag(target)}")
+    if generated.secret is None:
+        talk(f"the other site needs credentials named {tls_credentials}, as a Secret or in input/certs")
     talk("next: on the other site, save this output to a file and type: skupper-local system apply -f FILE")

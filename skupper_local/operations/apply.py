@@ -15,7 +15,13 @@ from pathlib import Path
 from skupper_local.namespace.filesystem import read_regular_file
 from skupper_local.namespace.lock import lock_namespace
 from skupper_local.namespace.resource_files import read_resource_files
-from skupper_local.operations.declarations import Written, declare, read_declarations, remove_declarations
+from skupper_local.operations.declarations import (
+    Outcome,
+    Written,
+    declare,
+    read_declarations,
+    remove_declarations,
+)
 from skupper_local.operations.errors import SourceUnreadableError
 from skupper_local.operations.target import Target, platform_of
 from skupper_local.resources import (
@@ -43,11 +49,15 @@ class Source:
 
 @dataclass(frozen=True)
 class Applied:
-    """What became of each resource, and what will have no effect; ``started`` means that a reload is the next step."""
+    """What became of each resource, and what will have no effect; ``started`` means that a reload is the next step.
+
+    ``removed`` are the titles of those that went in the same step.
+    """
 
     written: tuple[Written, ...]
     warnings: tuple[str, ...]
     started: bool
+    removed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -116,8 +126,11 @@ def apply_text(target: Target, text: str, source: str) -> Applied:
     return apply_sources(target, (Source(source, text),))
 
 
-def apply_sources(target: Target, sources: Iterable[Source]) -> Applied:
-    """Declare every resource in the sources; its namespace becomes the target's.
+def apply_sources(
+    target: Target, sources: Iterable[Source], *, instead_of: Iterable[tuple[str, str]] = ()
+) -> Applied:
+    """Declare every resource in the sources; its namespace becomes the target's. Those ``instead_of``, by kind and name, go in
+    the same step.
 
     Raises InvalidResourcesError with every problem of all sources, and SiteExistsError; then nothing has changed.
     """
@@ -129,8 +142,13 @@ def apply_sources(target: Target, sources: Iterable[Source]) -> Applied:
         if kept_because(resource) and not meant_otherwise(resource)
     )
     with lock_namespace(target.paths, command=target.command) as held:
-        written = declare(held, resources, force=False, overwrite=True)
-    return Applied(written, tuple(warnings), target.paths.router_config.exists())
+        written = declare(held, resources, force=False, overwrite=True, instead_of=instead_of)
+    return Applied(
+        tuple(item for item in written if item.outcome is not Outcome.DELETED),
+        tuple(warnings),
+        target.paths.router_config.exists(),
+        tuple(item.resource.title for item in written if item.outcome is Outcome.DELETED),
+    )
 
 
 def delete_sources(target: Target, sources: Iterable[Source]) -> TakenBack:

@@ -217,11 +217,13 @@ def _read(
     bare = tuple(
         replace(item, metadata=replace(item.metadata, uid="", namespace=""), status={}) for item in resources
     )
-    assemble(
-        (in_namespace(item, target.namespace) for item in resources), namespace=target.namespace
-    ).require()
     issuers = read_credential_directories(issuers_in)
     certificates = read_credential_directories(certificates_in)
+    assemble(
+        (in_namespace(item, target.namespace) for item in resources),
+        namespace=target.namespace,
+        supplied={name: item.files for name, item in certificates.items()},
+    ).require()
     _require_credentials(issuers, "CA")
     _require_credentials(certificates, "certificate", trust_only=True)
     return tuple(sorted(bare, key=lambda item: (kind_of(item), item.name))), issuers, certificates, warnings

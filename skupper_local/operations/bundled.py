@@ -38,7 +38,6 @@ from skupper_local.namespace.records import (
 from skupper_local.namespace.resource_files import CredentialFiles, read_credential_directories
 from skupper_local.operations.apply import Applied, Source, apply_sources, decoded_sources, read_sources
 from skupper_local.operations.bundle import MANIFEST_VERSION, render_script
-from skupper_local.operations.declarations import read_declarations, remove_declarations
 from skupper_local.operations.lifecycle import Outcome, reload, stop, teardown
 from skupper_local.operations.planned_change import NO_WISHES, Wishes
 from skupper_local.operations.target import Target, find_target
@@ -230,11 +229,10 @@ def _put_in_place(bundle: Path, target: Target) -> _Placed:
         ),
     )
     warnings = _supply(target, before, supplied)
-    applied = apply_sources(target, sources)
-    removed = _take_back(target, set(before.resources) - set(wanted))
+    applied = apply_sources(target, sources, instead_of=sorted(set(before.resources) - set(wanted)))
     other = bool(before.digest) and before.digest != manifest.digest
     restarts = other and read_desired_state(target.paths) is DesiredState.RUNNING
-    return _Placed(applied, removed, restarts, warnings)
+    return _Placed(applied, applied.removed, restarts, warnings)
 
 
 def _complete(bundle: Path, target: Target) -> None:
@@ -327,14 +325,3 @@ def _supply(
                 transaction.delete_directory(directory / name)
         transaction.commit()
     return tuple(warnings)
-
-
-def _take_back(target: Target, gone: set[tuple[str, str]]) -> tuple[str, ...]:
-    """Take back the declarations of resources; the titles of those that were there."""
-    if not gone:
-        return ()
-    with lock_namespace(target.paths, command=target.command, patience=_LOCK_PATIENCE) as held:
-        declarations = read_declarations(held.paths.input_resources)
-        present = [item for kind, name in sorted(gone) if (item := declarations.find(kind, name))]
-        remove_declarations(held, present)
-    return tuple(item.resource.title for item in present)

@@ -364,7 +364,7 @@ def require_tls(connector: Connector) -> None:
 
 def _create(target: Target, resource: Resource, *, force: bool) -> Created:
     platform_of(target)
-    warnings = _containers_in_reach(target, resource) if isinstance(resource, Connector) else ()
+    warnings = containers_in_reach(target, resource) if isinstance(resource, Connector) else ()
     with lock_namespace(target.paths, command=target.command) as held:
         _require_one_listener(target, read_declarations(held.paths.input_resources), resource)
         written = declare(held, (resource,), force=force)
@@ -383,7 +383,7 @@ def _require_one_listener(target: Target, declarations: Declarations, resource: 
         )
 
 
-def _containers_in_reach(target: Target, connector: Connector) -> tuple[str, ...]:
+def containers_in_reach(target: Target, connector: Connector) -> tuple[str, ...]:
     """What is in the way between the router of a started site and the containers of a new connector.
 
     Before the first start nobody knows where the router will be; then the start says it.

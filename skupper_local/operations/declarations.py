@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from enum import Enum
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +22,7 @@ from skupper_local.namespace.resource_files import (
     read_resource_files,
 )
 from skupper_local.operations.errors import AlreadyDeclaredError, DeclaredElsewhereError, SiteExistsError
+from skupper_local.operations.supplied_secrets import problems_of_link_secrets
 from skupper_local.resources import (
     Problem,
     Resource,
@@ -32,8 +34,8 @@ from skupper_local.resources import (
     in_namespace,
     kind_of,
 )
-from skupper_local.resources.problems import InvalidResourcesError
-from skupper_local.site.state import problem_at
+from skupper_local.resources.problems import InvalidResourcesError, Origin
+from skupper_local.site.state import contradictions, problem_at
 
 if TYPE_CHECKING:  # status commands take no lock, and should not pay for loading it
     from skupper_local.namespace.lock import HeldLock
@@ -92,11 +94,12 @@ class Declarations:
 
 @dataclass(frozen=True)
 class Written:
-    """What became of one declaration, and its file."""
+    """What became of one declaration, and its file, with what that held before (None: it was not there)."""
 
     resource: Resource
     outcome: Outcome
     path: Path
+    former: bytes | None = None
 
 
 def read_declarations(directory: Path) -> Declarations:
@@ -125,19 +128,31 @@ def holds_secret(text: str) -> bool:
 
 
 def declare(
-    held: HeldLock, resources: Iterable[Resource], *, force: bool, overwrite: bool = False
+    held: HeldLock,
+    resources: Iterable[Resource],
+    *,
+    force: bool,
+    overwrite: bool = False,
+    instead_of: Iterable[tuple[str, str]] = (),
 ) -> tuple[Written, ...]:
     """Write declarations, all or none, each to the file named after it.
 
     ``overwrite`` lets a resource of the same kind and name be changed (``system apply``); ``force`` lets ``create`` do so too,
-    and lets another Site take the place of the one that is there. Raises AlreadyDeclaredError, SiteExistsError and
-    DeclaredElsewhereError; then nothing has changed.
+    and lets another Site take the place of the one that is there. ``instead_of`` are declarations, by kind and name, that go in
+    the same step. Raises AlreadyDeclaredError, SiteExistsError, DeclaredElsewhereError, and InvalidResourcesError for what
+    contradicts itself or what is declared; then nothing has changed.
     """
     existing = read_declarations(held.paths.input_resources)
     transaction = held.transaction()
     written: list[Written] = []
     texts: dict[Path, bytes] = {}
     new_site = ""
+    for kind, name in instead_of:
+        gone = existing.find(kind, name)
+        if gone:
+            _require_own_file(gone)
+            transaction.delete(gone.path)
+            written.append(Written(gone.resource, Outcome.DELETED, gone.path, gone.path.read_bytes()))
     for resource in resources:
         resource = in_namespace(resource, held.paths.name)
         if isinstance(resource, Site):
@@ -149,7 +164,7 @@ def declare(
                     raise _site_exists(held.paths, other.resource.name, resource.name)
                 _require_own_file(other)
                 transaction.delete(other.path)
-                written.append(Written(other.resource, Outcome.DELETED, other.path))
+                written.append(Written(other.resource, Outcome.DELETED, other.path, other.path.read_bytes()))
         path = held.paths.input_resources / file_name(resource)
         present = existing.find(kind_of(resource), resource.name)
         if present and same_declaration(present.resource, resource, held.paths.name):
@@ -162,10 +177,60 @@ def declare(
             resource = _keep_identity(resource, present.resource)
         texts[path] = encode_resource(resource).encode()
         transaction.write(path, texts[path])
-        written.append(Written(resource, Outcome.CHANGED if present else Outcome.ADDED, path))
+        outcome = Outcome.CHANGED if present else Outcome.ADDED
+        written.append(Written(resource, outcome, path, path.read_bytes() if present else None))
     _require_bounds(existing, written, texts)
+    _require_no_contradiction(existing, written, held.paths.name)
     transaction.commit()
     return tuple(written)
+
+
+def take_back(held: HeldLock, written: Iterable[Written]) -> None:
+    """Undo a :func:`declare`, as far as nobody has changed the same declarations since."""
+    transaction = held.transaction()
+    for item in written:
+        if item.outcome is Outcome.UNCHANGED:
+            continue
+        present = item.path.read_bytes() if item.path.exists() else None
+        left = None if item.outcome is Outcome.DELETED else encode_resource(item.resource).encode()
+        if present != left:
+            continue
+        if item.former is None:
+            transaction.delete(item.path)
+        else:
+            transaction.write(item.path, item.former)
+    transaction.commit()
+
+
+def _require_no_contradiction(existing: Declarations, written: Iterable[Written], namespace: str) -> None:
+    """Refuse declarations that could not stand together, whatever else is there. What was wrong before is a start's matter."""
+    new = {_title(item.resource): item for item in written if item.outcome is not Outcome.UNCHANGED}
+    kept = [item.resource for item in existing.declared if _title(item.resource) not in new]
+    added = [_with_origin(item.resource) for item in new.values() if item.outcome is not Outcome.DELETED]
+    if not added:
+        return
+    wrong = [
+        *contradictions([*kept, *added], namespace=namespace),
+        *problems_of_link_secrets([*kept, *added], datetime.now(UTC)),
+    ]
+    if not wrong:
+        return
+    before = [
+        *contradictions(existing.resources, namespace=namespace),
+        *problems_of_link_secrets(existing.resources, datetime.now(UTC)),
+    ]
+    known = {(problem.subject, problem.field) for problem in before}
+    problems = [problem for problem in wrong if (problem.subject, problem.field) not in known]
+    if problems:
+        raise InvalidResourcesError(problems, what="The declarations do not hold together")
+
+
+def _title(resource: Resource) -> tuple[str, str]:
+    return kind_of(resource), resource.name
+
+
+def _with_origin(resource: Resource) -> Resource:
+    return resource if resource.origin else replace(resource, origin=Origin("command line", 0))
 
 
 def _require_bounds(existing: Declarations, written: Iterable[Written], texts: Mapping[Path, bytes]) -> None:

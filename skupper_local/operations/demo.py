@@ -133,7 +133,7 @@ def _play(stage: _Stage, tell: Callable[[Line], None], *, keep: bool) -> Demonst
     say.command(f"link generate --host {HOST} -n west > west.yaml")
     generated = generate_link(west, host=HOST)
     say.command("system apply -f west.yaml -n east")
-    apply_text(east, encode_documents((generated.secret, generated.link)), "west.yaml")
+    apply_text(east, encode_documents(generated.documents), "west.yaml")
     say.command("system start -n east")
     say.started(start(east, _wishes()))
     say.command("link status -n east")

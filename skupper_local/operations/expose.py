@@ -1,6 +1,7 @@
 """The two ends of a service in one command each: ``expose`` offers a server of this machine, ``reach`` opens a port to one.
 
-Each declares what is missing and brings it into effect if the site runs; the same command again changes nothing.
+Each declares what is missing and brings it into effect if the site runs; the same command again changes nothing. When it
+cannot be brought into effect, nothing is left declared.
 """
 
 from __future__ import annotations
@@ -8,17 +9,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from skupper_local.errors import InvalidRequestError
+from skupper_local.errors import InvalidRequestError, SkupperLocalError
 from skupper_local.host import ports
-from skupper_local.namespace.records import DesiredState, read_desired_state
+from skupper_local.namespace.records import DesiredState, read_choices, read_desired_state
 from skupper_local.operations.create import Created, create_connector, create_listener
 from skupper_local.operations.declarations import read_declarations
 from skupper_local.operations.lifecycle import Outcome, reload
 from skupper_local.operations.planned_change import no_site
 from skupper_local.operations.status import view_site
 from skupper_local.operations.target import Target
-from skupper_local.resources import Listener
+from skupper_local.operations.up import taken_back_on
+from skupper_local.resources import Listener, MultiKeyListener, RouterAccess
 from skupper_local.site.services import services
+from skupper_local.site.sockets import DEFAULT_PORTS
 
 LOOPBACK = "127.0.0.1"
 _FIRST_PORT = 8080
@@ -51,7 +54,7 @@ def expose(
     _require_site(target)
     name = name or key or f"port-{port}"
     created = create_connector(target, name, port, host=host, routing_key=key or name)
-    return ServiceEnd(key or name, port, created, _take_effect(target))
+    return ServiceEnd(key or name, port, created, _take_effect(target, created))
 
 
 def reach(target: Target, key: str, port: int = 0, *, host: str = LOOPBACK) -> ServiceEnd:
@@ -71,7 +74,7 @@ def reach(target: Target, key: str, port: int = 0, *, host: str = LOOPBACK) -> S
     port = port or (present.port if present else _choose_port(target, key, host))
     name = present.name if present else key
     created = create_listener(target, name, port, host=present.host if present else host, routing_key=key)
-    return ServiceEnd(key, port, created, _take_effect(target))
+    return ServiceEnd(key, port, created, _take_effect(target, created))
 
 
 def _require_site(target: Target) -> None:
@@ -88,7 +91,11 @@ def _present(target: Target, key: str) -> Listener | None:
 
 def _choose_port(target: Target, key: str, host: str) -> int:
     view = view_site(target)
-    taken = {item.port for item in view.of_kind("Listener") if isinstance(item, Listener)}
+    taken = {item.port for item in view.resources if isinstance(item, Listener | MultiKeyListener)}
+    for access in view.resources:
+        if isinstance(access, RouterAccess):
+            taken |= {role.port or DEFAULT_PORTS.get(role.name, 0) for role in access.roles}
+    taken |= set(read_choices(target.paths).ports.values())
     for service in services(view.resources, view.observed):
         for end in service.connectors if service.key == key else ():
             wanted = int(end.port) if end.port.isdecimal() else 0
@@ -98,9 +105,10 @@ def _choose_port(target: Target, key: str, host: str) -> int:
     return ports.next_free(_FIRST_PORT, host=host, taken=taken)
 
 
-def _take_effect(target: Target) -> Outcome | None:
+def _take_effect(target: Target, created: Created) -> Outcome | None:
     """Reload a site that was started and not stopped."""
     paths = target.paths
     if not paths.router_config.exists() or read_desired_state(paths) is DesiredState.STOPPED:
         return None
-    return reload(target)
+    with taken_back_on(SkupperLocalError, target, created.written):
+        return reload(target)

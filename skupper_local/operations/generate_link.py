@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from skupper_local.namespace.lock import lock_namespace
 from skupper_local.namespace.records import read_choices
+from skupper_local.namespace.resource_files import read_credential_directories
 from skupper_local.operations.adoption import made_by_reference
 from skupper_local.operations.declarations import read_declarations
 from skupper_local.operations.errors import SiteNotStartedError
@@ -19,8 +20,8 @@ from skupper_local.operations.placement import recorded_placement
 from skupper_local.operations.planned_change import no_site
 from skupper_local.operations.preparation import prepare
 from skupper_local.operations.target import Target, platform_of
-from skupper_local.resources import Link, Secret
-from skupper_local.site.links import generated_link, link_documents
+from skupper_local.resources import Link, Secret, name_rule, shown
+from skupper_local.site.links import InvalidInvitationError, generated_link, link_to, secret_of
 from skupper_local.site.model import Access, SiteModel
 from skupper_local.site.state import assemble
 
@@ -29,18 +30,34 @@ _PATIENCE = 60.0
 
 @dataclass(frozen=True)
 class Generated:
-    """The two documents to hand over. ``running`` tells whether anybody would answer at present."""
+    """What to hand over; the Secret is None where the other site has credentials already. ``running`` tells whether
+    anybody would answer at present."""
 
-    secret: Secret
+    secret: Secret | None
     link: Link
     host: str
     added_host: bool
     deed: Deed
     running: bool
 
+    @property
+    def documents(self) -> tuple[Secret | Link, ...]:
+        """The documents in the order in which they are read."""
+        return (self.secret, self.link) if self.secret else (self.link,)
 
-def generate_link(target: Target, *, name: str = "", host: str = "", cost: int = 1) -> Generated:
-    """A link to this site. Raises SiteNotStartedError, and the errors of ``site.generated_link``."""
+
+def generate_link(
+    target: Target, *, name: str = "", host: str = "", cost: int = 1, tls_credentials: str = ""
+) -> Generated:
+    """A link to this site. With ``tls_credentials`` it names credentials that the other site has already, signed by a CA that
+    the access trusts, and no Secret is made. Raises SiteNotStartedError, and the errors of ``site.generated_link``."""
+    rule = name_rule(tls_credentials) if tls_credentials else ""
+    if rule:
+        raise InvalidInvitationError(
+            f"A link cannot have the credentials {shown(tls_credentials)}",
+            why=rule,
+            next_step="Choose another name.",
+        )
     platform_of(target)
     if not target.paths.exists():
         raise no_site(target.paths)
@@ -61,7 +78,8 @@ def generate_link(target: Target, *, name: str = "", host: str = "", cost: int =
                 why="its certificates are made at the first start",
                 next_step=f"skupper-local system start -n {paths.name}",
             )
-        state = assemble(resources, namespace=paths.name).require()
+        supplied = {name: item.files for name, item in read_credential_directories(paths.input_certs).items()}
+        state = assemble(resources, namespace=paths.name, supplied=supplied).require()
         choices = read_choices(paths)
         before = prepare(paths, state, choices, platform=placement.platform)
         wanted = generated_link(before.model, name=name, host=host, cost=cost)
@@ -72,18 +90,14 @@ def generate_link(target: Target, *, name: str = "", host: str = "", cost: int =
             choices,
             platform=placement.platform,
             added_hosts=added,
-            further=(wanted.issuer, wanted.client),
+            further=() if tls_credentials else (wanted.issuer, wanted.client),
         )
-        credentials = prepared.certificates[wanted.client.name]
+        credentials = prepared.certificates.get(wanted.client.name)
         kept = {item: files for item, files in prepared.certificates.items() if item != wanted.client.name}
         deed, running = refresh_credentials(held, prepared.with_certificates(kept))
-    secret, link = link_documents(
-        _access(prepared.model, wanted.access.name),
-        name=wanted.name,
-        host=wanted.host,
-        credentials=credentials,
-        cost=cost,
-    )
+    access = _access(prepared.model, wanted.access.name)
+    link = link_to(access, name=wanted.name, host=wanted.host, cost=cost, tls_credentials=tls_credentials)
+    secret = secret_of(wanted.name, credentials) if credentials else None
     return Generated(secret, link, wanted.host, bool(added), deed, running)
 
 

@@ -16,7 +16,7 @@ from skupper_local.namespace.history import Generation, list_generations, read_g
 from skupper_local.namespace.lock import HeldLock, lock_namespace
 from skupper_local.namespace.paths import NamespacePaths
 from skupper_local.namespace.records import DesiredState, read_desired_state
-from skupper_local.namespace.resource_files import read_resource_files
+from skupper_local.namespace.resource_files import read_credential_directories, read_resource_files
 from skupper_local.operations.declarations import holds_secret, same_declaration, versioned_files
 from skupper_local.operations.lifecycle import Outcome, reload
 from skupper_local.operations.planned_change import no_site
@@ -141,7 +141,9 @@ def _require_sound(paths: NamespacePaths, generation: Generation) -> None:
         for item in decode_documents(file.text, str(file.path)).resources
     ]
     resources = [item for documents in decoded for item in documents.resources]
-    assemble([*resources, *secrets], namespace=paths.name).require()
+    directories = read_credential_directories(paths.input_certs)
+    supplied = {name: item.files for name, item in directories.items()}
+    assemble([*resources, *secrets], namespace=paths.name, supplied=supplied).require()
 
 
 def _replace(held: HeldLock, before: Mapping[str, str], after: Mapping[str, str]) -> None:

@@ -15,11 +15,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from skupper_local.entities import Entity
-from skupper_local.errors import InvalidRequestError
+from skupper_local.errors import InvalidRequestError, SkupperLocalError
 from skupper_local.host import machine
 from skupper_local.namespace.lock import HeldLock
-from skupper_local.namespace.paths import NamespacePaths
-from skupper_local.namespace.records import Choices, read_choices
+from skupper_local.namespace.paths import NamespacePaths, list_namespaces
+from skupper_local.namespace.records import Choices, DesiredState, read_choices, read_desired_state
+from skupper_local.namespace.resource_files import read_credential_directories
 from skupper_local.operations.adoption import (
     REFERENCE_KEEPER,
     adopted_hosts,
@@ -33,7 +34,14 @@ from skupper_local.operations.declarations import read_declarations
 from skupper_local.operations.errors import NoSiteError
 from skupper_local.operations.image import choose_policy
 from skupper_local.operations.placement import LINUX, Place, choose_place
-from skupper_local.operations.ports import require_free, require_open_files, sockets_of, sockets_on_machine
+from skupper_local.operations.ports import (
+    Socket,
+    require_apart,
+    require_free,
+    require_open_files,
+    sockets_of,
+    sockets_on_machine,
+)
 from skupper_local.operations.preparation import Prepared, choose, prepare, read_configuration
 from skupper_local.operations.router_change import Former, Wanted
 from skupper_local.operations.router_choice import (
@@ -52,7 +60,8 @@ from skupper_local.platforms.face import SYSTEMD, Placement, RouterReport, Route
 from skupper_local.platforms.linux.program import EMBEDDED, require_program
 from skupper_local.platforms.record import RouterRecordError, read_router_record
 from skupper_local.resources import InvalidResourcesError
-from skupper_local.site.state import SiteState, assemble
+from skupper_local.site.capabilities import declared_by
+from skupper_local.site.state import SiteState, assemble, place_of
 
 _NOTHING_RUNS = RouterReport(running=False, kept=False)
 
@@ -205,10 +214,29 @@ def require_ready(paths: NamespacePaths, change: PlannedChange) -> None:
         if wanted.placement.keeper != SYSTEMD:  # a unit has its own limit
             require_open_files(sockets_of(wanted.prepared.configuration), machine.open_files_limit())
     former = change.former.spec.container if change.former.spec else None
-    require_free(
-        sockets_on_machine(wanted.prepared.configuration, wanted.spec.container),
-        sockets_on_machine(running_configuration(paths, change.former), former),
-    )
+    model = wanted.prepared.model
+
+    def called(entity: Entity) -> str:
+        resource = declared_by(model, entity)
+        return f"{resource.title} ({place_of(resource)})"
+
+    sockets = sockets_on_machine(wanted.prepared.configuration, wanted.spec.container, called=called)
+    held = sockets_on_machine(running_configuration(paths, change.former), former)
+    require_apart(sockets, held, _sockets_of_others(paths))
+    require_free(sockets, held)
+
+
+def _sockets_of_others(paths: NamespacePaths) -> Iterator[tuple[str, dict[Socket, str]]]:
+    """The sockets of every other namespace that runs, or is to run when the machine is up again."""
+    for other in list_namespaces(paths.data_home):
+        if other.name == paths.name:
+            continue
+        with suppress(SkupperLocalError, OSError):  # a damaged record of another site is that site's trouble
+            if read_desired_state(other) is not DesiredState.RUNNING:
+                continue
+            container = read_router_record(other.router_record).container
+            found = sockets_on_machine(read_configuration(other), container)
+            yield other.name, {socket: f"{what} of namespace {other.name}" for socket, what in found.items()}
 
 
 def no_site(paths: NamespacePaths) -> NoSiteError:
@@ -230,8 +258,14 @@ def _declared(held: HeldLock) -> tuple[SiteState, tuple[str, ...]]:
     declarations = read_declarations(paths.input_resources)
     if not declarations.problems and not declarations.of_kind("Site"):
         raise no_site(paths)
-    assembled = assemble(declarations.resources, namespace=paths.name, broken=declarations.problems)
-    unusable = problems_of_link_secrets(declarations.resources, datetime.now(UTC))
+    directories = read_credential_directories(paths.input_certs)
+    assembled = assemble(
+        declarations.resources,
+        namespace=paths.name,
+        broken=declarations.problems,
+        supplied={name: item.files for name, item in directories.items()},
+    )
+    unusable = problems_of_link_secrets(declarations.resources, datetime.now(UTC), directories)
     if unusable:
         together = sorted((*assembled.problems, *unusable), key=lambda item: (item.source, item.line))
         raise InvalidResourcesError(together, what="The declarations do not make a site")

@@ -5,7 +5,7 @@ A router that cannot bind a port says so in its log and goes on without it; a pe
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from skupper_local.entities import Entity
@@ -27,8 +27,10 @@ class Socket(NamedTuple):
     port: int
 
 
-def sockets_of(configuration: Iterable[Entity]) -> dict[Socket, str]:
-    """Every listening socket of a configuration, with what it is for."""
+def sockets_of(
+    configuration: Iterable[Entity], *, called: Callable[[Entity], str] | None = None
+) -> dict[Socket, str]:
+    """Every listening socket of a configuration, with what it is for, or what it is ``called``."""
     found: dict[Socket, str] = {}
     for entity in configuration:
         port = str(entity.attributes.get("port", ""))
@@ -39,25 +41,67 @@ def sockets_of(configuration: Iterable[Entity]) -> dict[Socket, str]:
                 if entity.type == "tcpListener"
                 else f"access {name}"
             )
-            found[Socket(str(entity.attributes.get("host", "")), int(port))] = what
+            found[Socket(str(entity.attributes.get("host", "")), int(port))] = (
+                called(entity) if called else what
+            )
     return found
 
 
-def sockets_on_machine(configuration: Iterable[Entity], container: ContainerSpec | None) -> dict[Socket, str]:
+def sockets_on_machine(
+    configuration: Iterable[Entity],
+    container: ContainerSpec | None,
+    *,
+    called: Callable[[Entity], str] | None = None,
+) -> dict[Socket, str]:
     """As :func:`sockets_of`, as this machine sees them: a container in an engine network shows what is published of it."""
-    inside = sockets_of(configuration)
+    inside = sockets_of(configuration, called=called)
     if container is None or container.network == HOST_NETWORK:
         return inside
     names = {socket.port: what for socket, what in inside.items()}
     return {Socket(item.host, item.port): names[item.port] for item in container.ports if item.port in names}
 
 
+def require_apart(
+    wanted: Mapping[Socket, str], held: Collection[Socket], others: Iterable[tuple[str, Mapping[Socket, str]]]
+) -> None:
+    """Raise PortInUseError for what other namespaces of this user have, which ``others`` lists with their names.
+
+    Routers bind a listener only while its service can be reached: of two sites with the same one, either may be the one that
+    has it at any time. Those ``held`` by a router of this site are ours.
+    """
+    ours = _table(dict.fromkeys(held, ""))
+    taken = [(name, _table(sockets)) for name, sockets in others]
+    found: list[tuple[Socket, str, str]] = []
+    for socket, what in wanted.items():
+        asked = SiteSocket(socket.host, socket.port, "")
+        if ours.in_the_way(asked):
+            continue
+        for name, table in taken:
+            other = table.in_the_way(asked)
+            if other:
+                found.append((socket, name, f"{what}: {socket.host or '*'}:{socket.port}: {other.owner}"))
+    if found:
+        names = sorted({name for _, name, _ in found})
+        ports_named = ", ".join(str(port) for port in sorted({socket.port for socket, _, _ in found}))
+        raise PortInUseError(
+            f"Ports of this site that another namespace has: {ports_named}",
+            why="\n".join(line for _, _, line in found),
+            next_step="declare another port, or stop the other site: "
+            + "; ".join(f"skupper-local system stop -n {name}" for name in names),
+        )
+
+
+def _table(sockets: Mapping[Socket, str]) -> SocketTable:
+    table = SocketTable()
+    for socket, owner in sockets.items():
+        table.add(SiteSocket(socket.host, socket.port, owner))
+    return table
+
+
 def require_free(wanted: Mapping[Socket, str], held: Collection[Socket]) -> None:
     """Raise PortInUseError, naming every port that cannot be bound. Those ``held`` by a router of this site are ours."""
     blocked: dict[Socket, str] = {}
-    ours = SocketTable()
-    for socket in held:
-        ours.add(SiteSocket(socket.host, socket.port, ""))
+    ours = _table(dict.fromkeys(held, ""))
     for socket in wanted:
         if ours.in_the_way(SiteSocket(socket.host, socket.port, "")):
             continue  # only the router itself could tell, once it has given up what it holds

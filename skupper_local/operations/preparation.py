@@ -312,16 +312,31 @@ def _with_credentials(
     from skupper_local.pki.issue import CredentialsFound, issue_certificates
 
     now = datetime.now(UTC)
+    wanted_names = {item.name for item in model.certificates}
     existing = CredentialsFound(_sources(issuers), _sources(read_credential_directories(paths.runtime_certs)))
     supplied = CredentialsFound(
         {**_secrets(model, ca=True), **_supplied(read_credential_directories(paths.input_issuers))},
         {**_secrets(model, ca=False), **_supplied(read_credential_directories(paths.input_certs))},
     )
+    of_links = {
+        copy.secret: supplied.certificates[copy.secret].files
+        for copy in model.copies
+        if copy.secret and copy.secret not in model.state.secrets
+    }
+    supplied = replace(
+        supplied,
+        certificates={
+            name: source
+            for name, source in supplied.certificates.items()
+            if name not in of_links or name in wanted_names
+        },
+    )
     issued = issue_certificates((*model.certificates, *further), existing, now, supplied=supplied)
     certificates = {name: _files(item) for name, item in issued.certificates.items()}
     for copy in model.copies:
         if copy.secret:
-            certificates[copy.profile] = dict(model.state.secrets[copy.secret].data)
+            secret = model.state.secrets.get(copy.secret)
+            certificates[copy.profile] = dict(secret.data if secret else of_links[copy.secret])
         else:
             certificates[copy.profile] = {"ca.crt": certificates[copy.certificate]["ca.crt"]}
     return Prepared(

@@ -7,9 +7,10 @@ the Secret's entry, because a link with such credentials fails for ever and says
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
+from skupper_local.namespace.resource_files import CredentialFiles
 from skupper_local.resources import Link, Problem, Resource, Secret
 from skupper_local.site.state import LINK_FILES, problem_at
 
@@ -19,8 +20,13 @@ def place_in_secret(secret: Secret, file: str) -> str:
     return str(problem_at(secret, f"data.{file}", None, ""))
 
 
-def problems_of_link_secrets(resources: Iterable[Resource], now: datetime) -> list[Problem]:
-    """One problem for each complete Secret of a link that the link cannot use."""
+def problems_of_link_secrets(
+    resources: Iterable[Resource],
+    now: datetime,
+    directories: Mapping[str, CredentialFiles] | None = None,
+) -> list[Problem]:
+    """One problem for each complete Secret of a link that the link cannot use, and for each of the ``directories`` below
+    ``input/certs`` that stands for one."""
     resources = tuple(resources)
     users: dict[str, str] = {}
     for link in resources:
@@ -28,21 +34,38 @@ def problems_of_link_secrets(resources: Iterable[Resource], now: datetime) -> li
             users.setdefault(link.tls_credentials, link.title)
     if not users:
         return []
-    secrets = (item for item in resources if isinstance(item, Secret) and item.name in users)
-    complete = (secret for secret in secrets if all(secret.data.get(name) for name in LINK_FILES))
-    return [problem for secret in complete for problem in _problems(secret, users[secret.name], now)]
+    secrets = {item.name: item for item in resources if isinstance(item, Secret) and item.name in users}
+    found: list[Problem] = []
+    for secret in secrets.values():
+        if all(secret.data.get(name) for name in LINK_FILES):
+
+            def in_secret(file: str, why: str, secret: Secret = secret) -> Problem:
+                return problem_at(secret, f"data.{file}", None, why)
+
+            found += _problems(secret.data, users[secret.name], now, in_secret)
+    for name in sorted(users.keys() & (directories or {}).keys() - secrets.keys()):
+        files = (directories or {})[name]
+        if all(files.files.get(file) for file in LINK_FILES):
+
+            def in_file(file: str, why: str, files: CredentialFiles = files) -> Problem:
+                return Problem(str(files.path / file), 0, "", "", "", why)
+
+            found += _problems(files.files, users[name], now, in_file)
+    return found
 
 
-def _problems(secret: Secret, user: str, now: datetime) -> list[Problem]:
+def _problems(
+    files: Mapping[str, bytes], user: str, now: datetime, place: Callable[[str, str], Problem]
+) -> list[Problem]:
     from skupper_local.pki.certificates import CLIENT_AUTH, is_expired, usages
     from skupper_local.pki.credentials import CERTIFICATE_FILE, CredentialsSource
     from skupper_local.pki.pairs import UnusableError, read_pair
 
     def problem(file: str, why: str) -> Problem:
-        return problem_at(secret, f"data.{file}", None, f"cannot be used by {user}: {why}")
+        return place(file, f"cannot be used by {user}: {why}")
 
     try:
-        certificate = read_pair(CredentialsSource(secret.title, secret.data)).certificate
+        certificate = read_pair(CredentialsSource("credentials", files)).certificate
     except UnusableError as error:
         return [problem(error.file, str(error))]
     found = []

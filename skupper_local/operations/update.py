@@ -6,7 +6,7 @@ update drops the observer, the settings and the labels. None says nothing; empty
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from skupper_local.namespace.lock import lock_namespace
 from skupper_local.operations.create import (
     Created,
     check_arguments,
+    containers_in_reach,
     parse_strategy,
     refused,
     require_tls,
@@ -72,23 +73,32 @@ def update_connector(
     name: str,
     *,
     port: int | None = None,
-    host: str | None = None,
+    server: Mapping[str, str] | None = None,
     routing_key: str | None = None,
     tls_credentials: str | None = None,
     use_client_cert: bool | None = None,
     verify_hostname: bool | None = None,
 ) -> Created:
-    """Change a connector; a host takes the place of containers that were followed.
+    """Change a connector. ``server`` says anew where the server is: its ``host``, ``container``, ``selector`` or ``workload``.
 
-    Raises NotDeclaredError and InvalidResourcesError.
+    Raises NotDeclaredError, InvalidResourcesError, and ContainerOutOfReachError as a new connector would.
     """
+    where = server or {}
+    followed = {
+        key: where[word]
+        for key, word in ((CONTAINER, "container"), (WORKLOAD, "workload"))
+        if where.get(word)
+    }
     check_arguments(
         "Connector",
         None,
         port=port,
-        host=host,
+        host=where.get("host") or None,
         routing_key=routing_key,
         tls_credentials=tls_credentials or "",
+        settings=followed,
+        kind_of_settings=Connector,
+        selector=where.get("selector", ""),
     )
 
     def changed(resource: Resource) -> Resource:
@@ -100,11 +110,15 @@ def update_connector(
             use_client_cert=use_client_cert,
             verify_hostname=verify_hostname,
         )
-        if host is not None:
+        if where:
             kept = {
                 key: value for key, value in resource.settings.items() if key not in (CONTAINER, WORKLOAD)
             }
-            said |= {"host": host, "selector": "", "settings": kept}
+            said |= {
+                "host": where.get("host", ""),
+                "selector": where.get("selector", ""),
+                "settings": {**kept, **followed},
+            }
         connector = replace(resource, **said)
         require_tls(connector)
         return connector
@@ -115,8 +129,20 @@ def update_connector(
 def update_link(
     target: Target, name: str, *, cost: int | None = None, tls_credentials: str | None = None
 ) -> Created:
-    """Change a link that this site dials. Raises NotDeclaredError and InvalidResourcesError."""
+    """Change a link that this site dials. Raises NotDeclaredError and InvalidResourcesError, also for credentials that are not
+    there: a link without them cannot be dialled."""
     check_arguments("Link", None, tls_credentials=tls_credentials or "")
+    if tls_credentials is not None:
+        declarations = read_declarations(target.paths.input_resources)
+        directory = target.paths.input_certs / (tls_credentials or "-")
+        if not declarations.find("Secret", tls_credentials) and not directory.is_dir():
+            rule = f"no Secret of that name is declared, and there is no directory {directory}"
+            raise refused(
+                "Link",
+                "--tls-credentials",
+                tls_credentials,
+                rule if tls_credentials else "a link has credentials",
+            )
 
     def changed(resource: Resource) -> Resource:
         assert isinstance(resource, Link)
@@ -131,9 +157,10 @@ def _update(
     platform_of(target)
     with lock_namespace(target.paths, command=target.command) as held:
         present = find_declaration(read_declarations(held.paths.input_resources), target, kinds, name)
-        resource = require_valid(changed(present.resource))
+        resource = replace(require_valid(changed(present.resource)), origin=None)  # not as the file has it
+        warnings = containers_in_reach(target, resource) if isinstance(resource, Connector) else ()
         written = declare(held, (resource,), force=True)
-    return Created(written, target.paths.router_config.exists())
+    return Created(written, target.paths.router_config.exists(), warnings)
 
 
 def _said(**values: Any) -> dict[str, Any]:

@@ -119,20 +119,28 @@ def generated_link(
 def link_documents(
     access: Access, *, name: str, host: str, credentials: Mapping[str, bytes], cost: int = 1
 ) -> tuple[Secret, Link]:
-    """The Secret and the Link of an invitation.
+    """The Secret and the Link of an invitation."""
+    return secret_of(name, credentials), link_to(access, name=name, host=host, cost=cost)
 
-    ``credentials`` maps file names to the client's files; of them ``ca.crt``, ``tls.crt`` and ``tls.key`` are taken.
-    """
-    secret = Secret(
+
+def secret_of(name: str, credentials: Mapping[str, bytes]) -> Secret:
+    """The Secret of a link. ``credentials`` maps file names to the client's files; of them ``ca.crt``, ``tls.crt`` and
+    ``tls.key`` are taken."""
+    return Secret(
         metadata=Metadata(name=name), type=SECRET_TYPE, data={file: credentials[file] for file in LINK_FILES}
     )
+
+
+def link_to(access: Access, *, name: str, host: str, cost: int = 1, tls_credentials: str = "") -> Link:
+    """A Link to an access, with the credentials of its own name unless others are named."""
     endpoints = tuple(
         Endpoint(name=role, host=host, port=access.ports[role])
         for role in DEFAULT_PORTS
         if role in access.ports
     )
-    link = Link(metadata=Metadata(name=name), endpoints=endpoints, tls_credentials=name, cost=cost)
-    return secret, link
+    return Link(
+        metadata=Metadata(name=name), endpoints=endpoints, tls_credentials=tls_credentials or name, cost=cost
+    )
 
 
 def static_link_files(model: SiteModel, access: Access, credentials: Mapping[str, bytes]) -> dict[str, str]:

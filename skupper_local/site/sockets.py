@@ -43,6 +43,16 @@ def is_offerable(address: str) -> bool:
     )
 
 
+def ipv4_within(host: str) -> str:
+    """The IPv4 address that an IPv6 address of the form ``::ffff:a.b.c.d`` stands for, else an empty text. Routers keep the
+    families of addresses apart, so that nothing can be bound there."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return ""
+    return str(getattr(address, "ipv4_mapped", None) or "")
+
+
 class SocketTable:
     """The sockets of a site; finds the one that is in the way of another in constant time."""
 

@@ -8,7 +8,7 @@ at.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -35,7 +35,7 @@ from skupper_local.resources import (
 )
 from skupper_local.resources.router_settings import PROXY, proxy_wanted
 from skupper_local.site.certificates import LOCAL_CA, RESERVED, SERVICE_CA
-from skupper_local.site.sockets import DEFAULT_PORTS, Socket, SocketTable
+from skupper_local.site.sockets import DEFAULT_PORTS, Socket, SocketTable, ipv4_within
 
 LOCAL_ACCESS = "skupper-local"
 """The RouterAccess that every site gets for its own tools."""
@@ -114,24 +114,32 @@ class Assembled:
         return self.state
 
 
-def assemble(resources: Iterable[Resource], *, namespace: str, broken: Iterable[Problem] = ()) -> Assembled:
+def assemble(
+    resources: Iterable[Resource],
+    *,
+    namespace: str,
+    broken: Iterable[Problem] = (),
+    supplied: Mapping[str, Collection[str]] | None = None,
+) -> Assembled:
     """Check the rules between resources and put them together.
 
     A resource without a namespace counts as declared in ``namespace``; every other namespace is a problem. ``broken`` are the
     problems of documents that could not be read: they are told together with those found here, and nothing is called missing
-    that may stand in one of them.
+    that may stand in one of them. ``supplied`` are the directories of credentials below ``input/certs`` by name, with the names
+    of their files.
     """
-    assembly = _Assembly(namespace, problems=list(broken))
+    assembly = _Assembly(namespace, problems=list(broken), supplied=supplied or {})
     assembly.incomplete = bool(assembly.problems)
-    assembly.sort_out(resources)
-    assembly.check_site()
-    assembly.check_accesses()
-    assembly.check_links()
-    assembly.check_proxies()
-    assembly.check_credentials()
-    assembly.check_sockets()
+    assembly.check(resources)
     assembly.name_others()
     return assembly.result()
+
+
+def contradictions(resources: Iterable[Resource], *, namespace: str) -> tuple[Problem, ...]:
+    """What can never be right about these resources together, whatever is declared beside them later."""
+    assembly = _Assembly(namespace, incomplete=True)
+    assembly.check(resources)
+    return tuple(assembly.problems)
 
 
 def problem_at(resource: Resource, path: str, value: object, rule: str) -> Problem:
@@ -146,7 +154,9 @@ def problem_at(resource: Resource, path: str, value: object, rule: str) -> Probl
 
 def place_of(resource: Resource) -> str:
     """Where a resource was declared, for the middle of a sentence."""
-    return f"{resource.origin.source}:{resource.origin.line}" if resource.origin else "another declaration"
+    if resource.origin is None:
+        return "another declaration"
+    return f"{resource.origin.source}:{resource.origin.line}".removesuffix(":0")
 
 
 @dataclass(eq=False, repr=False)
@@ -156,6 +166,16 @@ class _Assembly:
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
     incomplete: bool = False
+    supplied: Mapping[str, Collection[str]] = field(default_factory=dict)
+
+    def check(self, resources: Iterable[Resource]) -> None:
+        self.sort_out(resources)
+        self.check_site()
+        self.check_accesses()
+        self.check_links()
+        self.check_proxies()
+        self.check_credentials()
+        self.check_sockets()
 
     def wrong(self, resource: Resource, path: str, value: object, rule: str) -> None:
         self.problems.append(problem_at(resource, path, value, rule))
@@ -224,11 +244,16 @@ class _Assembly:
         secrets = self.kind(Secret)
         role = "edge" if any(site.edge for site in self.kind(Site).values()) else "inter-router"
         for link in self.kind(Link).values():
-            secret = secrets.get(link.tls_credentials)
-            if secret is None:
-                self.missing(
-                    link, "spec.tlsCredentials", link.tls_credentials, "no Secret of that name is declared"
-                )
+            name = link.tls_credentials
+            secret = secrets.get(name)
+            if secret is None and name in self.supplied:
+                missing = [file for file in LINK_FILES if file not in self.supplied[name]]
+                if missing:
+                    rule = f"input/certs/{name} must hold {', '.join(missing)}"
+                    self.wrong(link, "spec.tlsCredentials", name, rule)
+            elif secret is None:
+                rule = f"no Secret of that name is declared, and there is no directory input/certs/{name}"
+                self.missing(link, "spec.tlsCredentials", name, rule if name else "names no credentials")
             else:
                 missing = [name for name in LINK_FILES if not secret.data.get(name)]
                 if missing:
@@ -325,6 +350,15 @@ class _Assembly:
             self.check_socket(table, listener, "spec.port", listener.host, listener.port)
 
     def check_socket(self, table: SocketTable, resource: Resource, path: str, host: str, port: int) -> None:
+        mapped = ipv4_within(host)
+        if mapped:
+            field = "spec.bindHost" if isinstance(resource, RouterAccess) else "spec.host"
+            self.wrong(
+                resource,
+                field,
+                host,
+                f"is an IPv4 address in the form of IPv6; no socket listens there: declare {mapped}",
+            )
         socket = Socket(host, port, f"{resource.title} ({place_of(resource)})")
         other = table.in_the_way(socket)
         apart = table.in_the_other_family(socket)

@@ -85,10 +85,11 @@ def test_starting_or_stopping_what_is_not_declared_says_what_to_type(skupper: Ru
         assert "next: skupper-local site create NAME" in ran.err
 
 
-def test_a_site_that_does_not_hold_together_is_not_started(skupper: Run) -> None:
+def test_a_site_that_does_not_hold_together_is_not_started(skupper: Run, data_home: Path) -> None:
     skupper("site create west")
     skupper("listener create a 8080 --host 127.0.0.1")
-    skupper("listener create b 8080 --host 127.0.0.1")
+    file = data_home / "namespaces" / "default" / "input" / "resources" / "Listener-a.yaml"
+    (file.parent / "more.yaml").write_text(file.read_text().replace("name: a\n", "name: b\n"))
     ran = skupper("system start")
     assert ran.status == 2
     assert "8080" in ran.err

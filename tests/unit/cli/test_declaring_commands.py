@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import stat
@@ -11,6 +12,7 @@ import pytest
 import yaml
 
 from tests.unit.cli.conftest import Run
+from tests.unit.operations.test_supplied_secrets import GOOD
 
 
 def resource(data_home: Path, namespace: str, name: str) -> dict[str, object]:
@@ -149,7 +151,8 @@ def test_a_deleted_link_takes_its_key_along_unless_another_link_uses_it(
         "apiVersion: skupper.io/v2alpha1\nkind: Link\nmetadata: {{name: {}}}\nspec:\n  tlsCredentials: key\n"
     )
     link += "  endpoints: [{{name: inter-router, host: h, port: '1'}}]\n"
-    secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: key}\ndata: {tls.key: eA==}\n"
+    data = "".join(f"  {name}: {base64.b64encode(content).decode()}\n" for name, content in GOOD.items())
+    secret = f"apiVersion: v1\nkind: Secret\nmetadata: {{name: key}}\ndata:\n{data}"
     file.write_text("---\n".join([link.format("one"), link.format("two"), secret]))
     assert skupper(f"system apply -f {file}").status == 0
     assert skupper("link delete one").out == "Link one deleted\n"
@@ -235,3 +238,87 @@ def test_errors_are_json_when_results_are(skupper: Run) -> None:
     assert error["code"] == "not-declared"
     assert error["exitStatus"] == ran.status == 2
     assert ran.out == ""
+
+
+def test_what_cannot_stand_beside_what_is_declared_is_refused_at_once(skupper: Run, data_home: Path) -> None:
+    skupper("site create west")
+    skupper("listener create a 8080 --host 127.0.0.1")
+    skupper("listener create many 9000 --host 0.0.0.0 --routing-keys a,b")
+    kept = {path.name for path in data_home.rglob("*.yaml")}
+    for words in (
+        "listener create b 8080 --host 0.0.0.0",
+        "listener create b 9000 --host 127.0.0.1",
+        "listener create b 9000 --host 127.0.0.1 --routing-keys c,d",
+        "listener update many --port 8080",
+        "reach b 9000",
+    ):
+        ran = skupper(words)
+        assert (ran.status, ran.out) == (2, ""), words
+        assert "only one of them can be bound" in ran.err
+        assert "command line" in ran.err
+    assert {path.name for path in data_home.rglob("*.yaml")} == kept
+    assert resource(data_home, "default", "MultiKeyListener-many")["spec"]["port"] == 9000  # type: ignore[index]
+
+
+def test_what_was_wrong_before_does_not_stand_in_the_way_of_mending_it(skupper: Run, data_home: Path) -> None:
+    skupper("site create west")
+    skupper("listener create a 8080")
+    file = data_home / "namespaces" / "default" / "input" / "resources" / "Listener-a.yaml"
+    file.with_name("Listener-b.yaml").write_text(file.read_text().replace("name: a\n", "name: b\n"))
+    file.with_name("Listener-c.yaml").write_text(file.read_text().replace("name: a\n", "name: c\n"))
+    assert skupper("connector create d 1234").status == 0
+    assert skupper("listener update b --port 8081").status == 0
+    assert skupper("system start").status == 2
+    assert skupper("listener update c --port 8082").status == 0
+
+
+def test_parts_that_make_no_whole_yet_may_be_declared_one_by_one(skupper: Run, tmp_path: Path) -> None:
+    """A connector before its site, a link before its Secret: only a start needs all of it."""
+    file = tmp_path / "link.yaml"
+    file.write_text(
+        "apiVersion: skupper.io/v2alpha1\nkind: Link\nmetadata: {name: one}\n"
+        "spec: {tlsCredentials: key, endpoints: [{name: inter-router, host: h, port: '1'}]}\n"
+    )
+    for words in (f"system apply -f {file}", "connector create a 80", "site create west"):
+        assert skupper(words).status == 0, words
+
+
+def test_a_listener_on_an_ipv4_address_in_the_form_of_ipv6_is_refused(skupper: Run) -> None:
+    ran = skupper("listener create a 8080 --host ::ffff:127.0.0.1")
+    assert ran.status == 2
+    assert "declare 127.0.0.1" in ran.err
+
+
+def test_a_link_is_not_given_credentials_that_are_not_there(
+    skupper: Run, data_home: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "link.yaml"
+    file.write_text(
+        "apiVersion: skupper.io/v2alpha1\nkind: Link\nmetadata: {name: one}\n"
+        "spec: {tlsCredentials: key, endpoints: [{name: inter-router, host: h, port: '1'}]}\n"
+    )
+    assert skupper(f"system apply -f {file}").status == 0
+    for name in ("absent", ""):
+        ran = skupper("link", "update", "one", "--tls-credentials", name)
+        assert ran.status == 2
+        assert "--tls-credentials" in ran.err
+    (data_home / "namespaces" / "default" / "input" / "certs" / "mine").mkdir(parents=True)
+    assert skupper("link update one --tls-credentials mine").status == 0
+    assert resource(data_home, "default", "Link-one")["spec"]["tlsCredentials"] == "mine"  # type: ignore[index]
+
+
+def test_an_update_says_anew_where_the_server_of_a_connector_is(skupper: Run, data_home: Path) -> None:
+    def spec() -> object:
+        return resource(data_home, "default", "Connector-web")["spec"]
+
+    skupper("connector create web 80 --host web.example")
+    assert skupper("connector update web --container web").status == 0
+    assert spec() == {"routingKey": "web", "port": 80, "type": "tcp", "settings": {"container": "web"}}
+    assert skupper("connector update web --selector app=web").status == 0
+    assert "app=web" in str(spec())
+    assert "settings" not in spec()  # type: ignore[operator]
+    assert skupper("connector update web --host localhost").status == 0
+    assert spec() == {"routingKey": "web", "host": "localhost", "port": 80, "type": "tcp"}
+    ran = skupper("connector update web --host localhost --container web")
+    assert ran.status == 2
+    assert "Give one of --host, --container" in ran.err

@@ -104,7 +104,11 @@ def test_an_access_has_the_roles_of_links_each_once_and_not_the_local_name() -> 
 
 def test_a_link_needs_its_secret_with_all_files() -> None:
     assert problems_of(site() + LINK) == [
-        ("Link link-go-east", "spec.tlsCredentials", "no Secret of that name is declared")
+        (
+            "Link link-go-east",
+            "spec.tlsCredentials",
+            "no Secret of that name is declared, and there is no directory input/certs/link-go-east",
+        )
     ]
     ((subject, _, rule),) = problems_of(site() + LINK + SECRET.replace("tls.key: a2V5", "tls.key: ''"))
     assert subject == "Secret link-go-east"

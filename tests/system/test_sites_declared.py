@@ -1,0 +1,156 @@
+"""What is declared by commands, carried by real routers: listeners of several keys, edge sites, credentials in directories."""
+
+from __future__ import annotations
+
+import base64
+import json
+import shutil
+import socket
+import urllib.request
+from pathlib import Path
+
+import yaml
+
+from tests.rig.machine import Machine, eventually, http_server
+from tests.rig.ports import HOST, free_port
+
+
+def answer(port: int) -> bytes:
+    """What an HTTP server behind a port of this machine says; nothing while nobody listens."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(f"http://{HOST}:{port}/", timeout=5) as response:
+            return bytes(response.read())
+    except OSError:
+        return b""
+
+
+def linked(machine: Machine, tmp_path: Path, *, edge: bool = False) -> None:
+    """West accepts links, east makes one."""
+    machine.ok("site create west --enable-link-access -n west")
+    machine.ok("system start -n west")
+    link = tmp_path / "link.yaml"
+    link.write_text(machine.ok(f"link generate --host {HOST} -n west"))
+    machine.ok(f"site create east {'--edge ' if edge else ''}-n east")
+    machine.ok(f"up -f {link} -n east --wait ready")
+
+
+def test_a_listener_of_several_keys_prefers_the_first_and_fails_over(
+    machine: Machine, tmp_path: Path
+) -> None:
+    linked(machine, tmp_path)
+    port = free_port()
+    with http_server(b"second") as second:
+        with http_server(b"first") as first:
+            machine.ok(f"connector create first {first} --host {HOST} -n west")
+            machine.ok(f"connector create second {second} --host {HOST} -n east")
+            machine.ok(f"listener create both {port} --host {HOST} --routing-keys first,second -n east")
+            for namespace in ("west", "east"):
+                machine.ok(f"system reload -n {namespace}")
+            eventually(lambda: answer(port) == b"first")
+            shown = json.loads(machine.ok("listener status both -n east -o json"))
+            assert shown["status"]["status"] == "Ready"
+        machine.ok("connector delete first -n west")
+        machine.ok("system reload -n west")
+        eventually(lambda: answer(port) == b"second")
+
+
+def test_a_weighted_listener_uses_every_key(machine: Machine) -> None:
+    port = free_port()
+    with http_server(b"one") as one, http_server(b"two") as two:
+        machine.ok("site create west")
+        machine.ok(f"connector create one {one} --host {HOST}")
+        machine.ok(f"connector create two {two} --host {HOST}")
+        machine.ok(f"listener create both {port} --host {HOST} --routing-keys one=1,two=1")
+        machine.ok("system start")
+        eventually(lambda: answer(port) in (b"one", b"two"))
+        assert {answer(port) for _ in range(40)} == {b"one", b"two"}
+
+
+def test_an_edge_site_serves_and_uses_services(machine: Machine, tmp_path: Path) -> None:
+    linked(machine, tmp_path, edge=True)
+    at_edge, at_interior = free_port(), free_port()
+    with http_server(b"behind the edge") as edge_server, http_server(b"inside") as interior_server:
+        machine.ok(f"expose {edge_server} --as outer --host {HOST} -n east")
+        machine.ok(f"expose {interior_server} --as inner --host {HOST} -n west")
+        machine.ok(f"reach outer {at_interior} -n west --wait ready")
+        machine.ok(f"reach inner {at_edge} -n east --wait ready")
+        eventually(lambda: answer(at_interior) == b"behind the edge")
+        eventually(lambda: answer(at_edge) == b"inside")
+    ran = machine.run("listener create x 1 --host 127.0.0.1 -n east")
+    assert ran.returncode == 0
+    ran = machine.run("site update --enable-link-access -n east")
+    assert ran.returncode == 2
+    assert "edge" in ran.stderr
+
+
+def test_the_credentials_of_a_link_may_lie_in_a_directory(machine: Machine, tmp_path: Path) -> None:
+    machine.ok("site create west --enable-link-access -n west")
+    machine.ok("system start -n west")
+    documents = list(yaml.safe_load_all(machine.ok(f"link generate --host {HOST} -n west")))
+    secret = next(item for item in documents if item["kind"] == "Secret")
+    bare = machine.ok(f"link generate --host {HOST} --tls-credentials mine -n west")
+    assert "PRIVATE" not in bare
+    assert [item["kind"] for item in yaml.safe_load_all(bare)] == ["Link"]
+    (tmp_path / "link.yaml").write_text(bare)
+    machine.ok("site create east -n east")
+    machine.ok(f"system apply -f {tmp_path}/link.yaml -n east")
+    refused = machine.run("system start -n east")
+    assert refused.returncode == 2
+    assert "input/certs/mine" in refused.stderr
+    directory = machine.home("east") / "input" / "certs" / "mine"
+    directory.mkdir(parents=True)
+    for name, value in secret["data"].items():
+        (directory / name).write_bytes(base64.b64decode(value))
+    (directory / "tls.key").chmod(0o600)
+    key = (directory / "tls.key").read_bytes()
+    (directory / "tls.key").write_bytes(b"no key")
+    refused = machine.run("system start -n east")
+    assert refused.returncode == 2
+    assert f"{directory}/tls.key" in refused.stderr
+    (directory / "tls.key").write_bytes(key)
+    started = machine.run("up --wait ready -n east")
+    assert started.returncode == 0, started.stderr
+    assert "used by nothing" not in started.stderr
+    machine.ok("system reload -n east")
+    shutil.rmtree(directory)
+    refused = machine.run("system reload -n east")
+    assert refused.returncode == 2
+    shown = json.loads(machine.ok("link status -n east -o json"))
+    assert shown["status"]["status"] == "Ready"
+
+
+def test_two_sites_of_one_machine_do_not_have_one_listener(machine: Machine) -> None:
+    port = free_port()
+    for namespace in ("west", "east"):
+        machine.ok(f"site create {namespace} -n {namespace}")
+        machine.ok(f"listener create backend {port} --host {HOST} -n {namespace}")
+    machine.ok("system start -n west")
+    ran = machine.run("system start -n east")
+    assert ran.returncode == 1
+    assert f"Listener-backend.yaml:1): {HOST}:{port}: listener backend of namespace west" in ran.stderr
+    assert "skupper-local system stop -n west" in ran.stderr
+    machine.ok("system stop -n west")
+    machine.ok("system start -n east")
+
+
+def test_what_cannot_take_effect_is_not_left_declared(machine: Machine, tmp_path: Path) -> None:
+    machine.ok("site create west")
+    machine.ok(f"listener create both {free_port()} --host {HOST} --routing-keys a,b")
+    machine.ok("system start")
+    declared = machine.home("default") / "input" / "resources"
+    before = {path.name: path.read_bytes() for path in declared.iterdir()}
+    with socket.create_server((HOST, 0)) as holder:
+        taken = holder.getsockname()[1]
+        ran = machine.run(f"reach nobody {taken}")
+        assert ran.returncode == 1
+        assert "port-in-use" in ran.stderr
+        assert f"Listener-nobody.yaml:1): {HOST}:{taken}" in ran.stderr
+    assert {path.name: path.read_bytes() for path in declared.iterdir()} == before
+    (tmp_path / "more.yaml").write_text(
+        "apiVersion: skupper.io/v2alpha1\nkind: Link\nmetadata: {name: one}\n"
+        "spec: {tlsCredentials: key, endpoints: [{name: inter-router, host: h, port: '1'}]}\n"
+    )
+    assert machine.run(f"up -f {tmp_path}/more.yaml").returncode == 2
+    assert {path.name: path.read_bytes() for path in declared.iterdir()} == before
+    machine.ok("reach nobody --wait none")
