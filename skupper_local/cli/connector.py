@@ -16,8 +16,10 @@ from skupper_local.cli.declared import (
     service_arguments,
     service_changes,
 )
+from skupper_local.cli.waiting import DeclaringCommand
 
 if TYPE_CHECKING:
+    from skupper_local.operations.declarations import Written
     from skupper_local.operations.target import Target
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -81,7 +83,7 @@ def _server(context: click.Context) -> dict[str, str]:
     return {flag: context.params[flag] for flag in _WAYS} if given else {}
 
 
-@connector.command(cls=SiteCommand)
+@connector.command(cls=DeclaringCommand)
 @_options(force_option())
 @click.pass_context
 def create(
@@ -98,7 +100,7 @@ def create(
     verify_hostname: bool,
     kind: str,
     force: bool,
-) -> None:
+) -> tuple[Written, ...]:
     """Declare a connector.
 
     The server is at a host, or in containers that are followed wherever they go: by their name on a network that the router is
@@ -126,7 +128,7 @@ def create(
         verify_hostname=verify_hostname,
         force=force,
     )
-    print_created(created, target, start_step(target))
+    return print_created(created, target, start_step(target))
 
 
 @connector.command(cls=SiteCommand)
@@ -168,7 +170,7 @@ def generate(
     print_resource(made, output)
 
 
-@connector.command(cls=SiteCommand)
+@connector.command(cls=DeclaringCommand)
 @click.argument("name", shell_complete=completing.declared("Connector"))
 @_server_options
 @click.option("--use-client-cert/--no-client-cert", default=None, help="Show a client certificate, or none.")
@@ -192,7 +194,7 @@ def update(
     use_client_cert: bool | None,
     verify_hostname: bool | None,
     kind: str | None,
-) -> None:
+) -> tuple[Written, ...]:
     """Change a connector; what is not said stays as it is.
 
     \b
@@ -215,7 +217,7 @@ def update(
         use_client_cert=use_client_cert,
         verify_hostname=verify_hostname,
     )
-    print_created(updated, target, start_step(target))
+    return print_created(updated, target, start_step(target))
 
 
 def _show(target: Target, name: str, output: str) -> None:

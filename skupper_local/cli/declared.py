@@ -9,8 +9,10 @@ import click
 
 from skupper_local.cli import completing
 from skupper_local.cli.commands import SiteCommand, output_option, target_of
+from skupper_local.cli.waiting import DeclaringCommand
 
 if TYPE_CHECKING:
+    from skupper_local.operations.declarations import Written
     from skupper_local.operations.target import Target
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -71,17 +73,17 @@ def add_delete(group: click.Group, kind: str) -> None:
 
     @group.command(
         "delete",
-        cls=SiteCommand,
+        cls=DeclaringCommand,
         help=_with_example(f"Take the declaration of a {kind.lower()} back.", f"{group.name} delete backend"),
     )
     @click.argument("name", shell_complete=completing.declared(*_kinds(kind)))
     @click.pass_context
-    def delete(context: click.Context, name: str) -> None:
+    def delete(context: click.Context, name: str) -> tuple[Written, ...]:
         from skupper_local.cli.declaring import print_deleted
         from skupper_local.operations.delete import delete_declaration
 
         target = target_of(context)
-        print_deleted(delete_declaration(target, kind, name), target)
+        return print_deleted(delete_declaration(target, kind, name), target)
 
 
 def add_status(group: click.Group, kind: str, show: Callable[[Target, str, str], None]) -> None:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from skupper_local.cli.terminal import say, talk, warn
+from skupper_local.cli.waiting import takes_effect
 
 if TYPE_CHECKING:
     from skupper_local.operations.create import Created
+    from skupper_local.operations.declarations import Written
     from skupper_local.operations.delete import Deleted
     from skupper_local.operations.target import Target
 
 
-def print_created(created: Created, target: Target, next_step: str) -> None:
-    """What was written, and what to type next."""
+def print_created(created: Created, target: Target, next_step: str) -> tuple[Written, ...]:
+    """What was written, and what to type next. Returns it."""
     from skupper_local.operations.declarations import Outcome
 
     for text in created.warnings:
@@ -25,18 +27,20 @@ def print_created(created: Created, target: Target, next_step: str) -> None:
             say(f"{item.resource.title} deleted")
         else:
             say(f"File written to {item.path}")
-    if created.main.outcome is not Outcome.UNCHANGED:
+    if created.main.outcome is not Outcome.UNCHANGED and not takes_effect():
         talk(f"next: {reload_step(target) if created.started else next_step}")
+    return created.written
 
 
-def print_deleted(deleted: Deleted, target: Target) -> None:
-    """What was taken back."""
+def print_deleted(deleted: Deleted, target: Target) -> tuple[Written, ...]:
+    """What was taken back. Returns it."""
     for resource in deleted.resources:
         say(f"{resource.title} deleted")
     if not deleted.resources:
         say("Nothing to delete")
-    elif deleted.started:
+    elif deleted.started and not takes_effect():
         talk(f"next: {reload_step(target)} (the router still runs with it)")
+    return deleted.written
 
 
 def reload_step(target: Target) -> str:

@@ -42,7 +42,7 @@ def expose(
     end = expose_port(target, port, name=name, key=key, host=host)
     say(f"{host}:{port} is offered as {end.key}")
     _tell_rest(end, target)
-    if end.outcome and not wait_and_tell(target, wait, timeout):
+    if end.outcome and not wait_and_tell(target, wait, timeout, only={end.created.main.resource.title}):
         context.exit(1)
 
 
@@ -67,7 +67,7 @@ def reach(context: click.Context, key: str, port: int | None, host: str, wait: s
     end = reach_key(target, key, port or 0, host=host)
     say(f"{key} is reached at {host}:{end.port}")
     _tell_rest(end, target)
-    if end.outcome and not wait_and_tell(target, wait, timeout):
+    if end.outcome and not wait_and_tell(target, wait, timeout, only={end.created.main.resource.title}):
         context.exit(1)
 
 

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from skupper_local.cli import completing
 from skupper_local.cli.commands import LazyGroup, SiteCommand, output_option, target_of
+from skupper_local.cli.waiting import DeclaringCommand
+
+if TYPE_CHECKING:
+    from skupper_local.operations.declarations import Written
 
 
 @click.group(cls=LazyGroup)
@@ -48,12 +54,14 @@ def generate(
     )
 
 
-@link.command(cls=SiteCommand)
+@link.command(cls=DeclaringCommand)
 @click.argument("name", shell_complete=completing.declared("Link"))
 @click.option("--cost", type=click.IntRange(1, 2**31 - 1), help="The cost of the link.")
 @click.option("--tls-credentials", metavar="NAME", help="The Secret with the credentials of the link.")
 @click.pass_context
-def update(context: click.Context, name: str, cost: int | None, tls_credentials: str | None) -> None:
+def update(
+    context: click.Context, name: str, cost: int | None, tls_credentials: str | None
+) -> tuple[Written, ...]:
     """Change a link that this site dials; what is not said stays as it is.
 
     \b
@@ -65,13 +73,13 @@ def update(context: click.Context, name: str, cost: int | None, tls_credentials:
 
     target = target_of(context)
     updated = update_link(target, name, cost=cost, tls_credentials=tls_credentials)
-    print_created(updated, target, start_step(target))
+    return print_created(updated, target, start_step(target))
 
 
-@link.command(cls=SiteCommand)
+@link.command(cls=DeclaringCommand)
 @click.argument("name", shell_complete=completing.declared("Link"))
 @click.pass_context
-def delete(context: click.Context, name: str) -> None:
+def delete(context: click.Context, name: str) -> tuple[Written, ...]:
     """Take the declaration of a link back, with its key.
 
     \b
@@ -82,7 +90,7 @@ def delete(context: click.Context, name: str) -> None:
     from skupper_local.operations.delete import delete_declaration
 
     target = target_of(context)
-    print_deleted(delete_declaration(target, "Link", name), target)
+    return print_deleted(delete_declaration(target, "Link", name), target)
 
 
 @link.command(cls=SiteCommand)

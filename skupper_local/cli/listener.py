@@ -16,8 +16,10 @@ from skupper_local.cli.declared import (
     service_arguments,
     service_changes,
 )
+from skupper_local.cli.waiting import DeclaringCommand
 
 if TYPE_CHECKING:
+    from skupper_local.operations.declarations import Written
     from skupper_local.operations.target import Target
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -75,7 +77,7 @@ def _require_one_way(context: click.Context, several: str | None, strategy: str 
         raise click.UsageError("--strategy chooses among several keys: give --routing-keys a,b too", context)
 
 
-@listener.command(cls=SiteCommand)
+@listener.command(cls=DeclaringCommand)
 @_options(force_option())
 @click.pass_context
 def create(
@@ -90,7 +92,7 @@ def create(
     tls_credentials: str,
     kind: str,
     force: bool,
-) -> None:
+) -> tuple[Written, ...]:
     """Declare a listener.
 
     With --routing-keys it leads to the connectors of several keys: to those of the first key that can be reached (priority), or
@@ -120,8 +122,9 @@ def create(
         created = create_multi_key_listener(
             target, name, port, routing_keys, strategy=strategy or "", **common
         )
-    print_created(created, target, start_step(target))
+    written = print_created(created, target, start_step(target))
     _tell_who_reaches_it(created.main.resource)
+    return written
 
 
 @listener.command(cls=SiteCommand)
@@ -162,7 +165,7 @@ def generate(
         print_resource(made, output)
 
 
-@listener.command(cls=SiteCommand)
+@listener.command(cls=DeclaringCommand)
 @click.argument("name", shell_complete=completing.declared("Listener", "MultiKeyListener"))
 @click.option("--host", help="The local address to listen on.")
 @_several_keys
@@ -179,7 +182,7 @@ def update(
     host: str | None,
     tls_credentials: str | None,
     kind: str | None,
-) -> None:
+) -> tuple[Written, ...]:
     """Change a listener; what is not said stays as it is.
 
     \b
@@ -202,8 +205,9 @@ def update(
         tls_credentials=tls_credentials,
         observer=observer,
     )
-    print_created(updated, target, start_step(target))
+    written = print_created(updated, target, start_step(target))
     _tell_who_reaches_it(updated.main.resource)
+    return written
 
 
 def _tell_who_reaches_it(made: Any) -> None:

@@ -11,6 +11,7 @@ import click
 from skupper_local.cli.declaring import namespace_flag, reload_step, start_step
 from skupper_local.cli.documents import print_documents
 from skupper_local.cli.terminal import say, talk, warn
+from skupper_local.cli.waiting import takes_effect
 
 if TYPE_CHECKING:
     from skupper_local.operations.apply import Applied, TakenBack
@@ -28,7 +29,7 @@ def print_applied(applied: Applied, target: Target, *, steps: bool = True) -> No
         say(f"{item.resource.title} {item.outcome.value}")
         counts[item.outcome.value] += 1
     say(f"Custom resources are applied: {', '.join(f'{count} {what}' for what, count in counts.items())}")
-    if steps and (counts["added"] or counts["changed"]):
+    if steps and not takes_effect() and (counts["added"] or counts["changed"]):
         talk(f"next: {reload_step(target) if applied.started else start_step(target)}")
 
 
@@ -40,7 +41,7 @@ def print_taken_back(taken: TakenBack, target: Target) -> None:
         say(f"{resource.title} deleted")
     for resource in taken.absent:
         say(f"{resource.title} is not declared")
-    if taken.removed and taken.started:
+    if taken.removed and taken.started and not takes_effect():
         talk(f"next: {reload_step(target)} (the router still runs with it)")
 
 

@@ -10,8 +10,10 @@ import click
 from skupper_local.cli import completing
 from skupper_local.cli.commands import LazyGroup, SiteCommand, output_option, target_of
 from skupper_local.cli.declared import add_status, force_option
+from skupper_local.cli.waiting import DeclaringCommand
 
 if TYPE_CHECKING:
+    from skupper_local.operations.declarations import Written
     from skupper_local.operations.target import Target
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -37,7 +39,7 @@ def _container_options(function: _Function) -> _Function:
     return function
 
 
-@site.command(cls=SiteCommand)
+@site.command(cls=DeclaringCommand)
 @click.argument("name")
 @click.option(
     "--enable-link-access/--disable-link-access",
@@ -59,7 +61,7 @@ def create(
     cpus: str | None,
     memory: str | None,
     force: bool,
-) -> None:
+) -> tuple[Written, ...]:
     """Declare the site of a namespace.
 
     --network, --cpus and --memory are about the router's container, on podman and docker.
@@ -81,7 +83,7 @@ def create(
         settings={"network": network, "cpus": cpus, "memory": memory},
         force=force,
     )
-    print_created(created, target, start_step(target))
+    return print_created(created, target, start_step(target))
 
 
 @site.command(cls=SiteCommand)
@@ -124,7 +126,7 @@ def generate(
     print_resource(made, output)
 
 
-@site.command(cls=SiteCommand)
+@site.command(cls=DeclaringCommand)
 @click.argument("name", required=False, shell_complete=completing.declared("Site"))
 @click.option(
     "--enable-link-access/--disable-link-access",
@@ -142,7 +144,7 @@ def update(
     network: str | None,
     cpus: str | None,
     memory: str | None,
-) -> None:
+) -> tuple[Written, ...]:
     """Change what the site declares; what is not said stays as it is.
 
     An empty value takes a setting back: --cpus "".
@@ -163,14 +165,14 @@ def update(
         edge=edge,
         settings={"network": network, "cpus": cpus, "memory": memory},
     )
-    print_created(updated, target, start_step(target))
+    return print_created(updated, target, start_step(target))
 
 
-@site.command(cls=SiteCommand)
+@site.command(cls=DeclaringCommand)
 @click.argument("name", required=False, shell_complete=completing.declared("Site"))
 @click.option("--all", "everything", is_flag=True, help="Delete every declaration of the namespace.")
 @click.pass_context
-def delete(context: click.Context, name: str | None, everything: bool) -> None:
+def delete(context: click.Context, name: str | None, everything: bool) -> tuple[Written, ...]:
     """Take the declaration of the site back.
 
     \b
@@ -184,7 +186,7 @@ def delete(context: click.Context, name: str | None, everything: bool) -> None:
     if bool(name) == everything:
         raise click.UsageError("Give the name of the site, or --all", context)
     target = target_of(context)
-    print_deleted(delete_declaration(target, "Site", name) if name else delete_all(target), target)
+    return print_deleted(delete_declaration(target, "Site", name) if name else delete_all(target), target)
 
 
 def _show(target: Target, name: str, output: str) -> None:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import gc
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from skupper_local.cli import completing
 from skupper_local.cli.commands import LazyGroup, PlatformCommand, SiteCommand, output_option, target_of
-from skupper_local.cli.waiting import wait_and_tell, wait_options
+from skupper_local.cli.waiting import DeclaringCommand, wait_and_tell, wait_options
+
+if TYPE_CHECKING:
+    from skupper_local.operations.declarations import Written
 
 _ELSEWHERE = {
     "generate-bundle": (
@@ -33,10 +37,10 @@ _FILES = click.option(
 )
 
 
-@system.command(cls=SiteCommand)
+@system.command(cls=DeclaringCommand)
 @_FILES
 @click.pass_context
-def apply(context: click.Context, filename: str) -> None:
+def apply(context: click.Context, filename: str) -> tuple[Written, ...]:
     """Declare the resources in YAML or JSON files: all of them or, if one is wrong, none.
 
     \b
@@ -48,13 +52,15 @@ def apply(context: click.Context, filename: str) -> None:
     from skupper_local.operations.apply import apply_sources, read_sources
 
     target = target_of(context)
-    print_applied(apply_sources(target, read_sources(filename)), target)
+    applied = apply_sources(target, read_sources(filename))
+    print_applied(applied, target)
+    return applied.written
 
 
-@system.command(cls=SiteCommand)
+@system.command(cls=DeclaringCommand)
 @_FILES
 @click.pass_context
-def delete(context: click.Context, filename: str) -> None:
+def delete(context: click.Context, filename: str) -> tuple[Written, ...]:
     """Take back the declarations of the resources that files name: all of them or none.
 
     \b
@@ -65,7 +71,9 @@ def delete(context: click.Context, filename: str) -> None:
     from skupper_local.operations.apply import delete_sources, read_sources
 
     target = target_of(context)
-    print_taken_back(delete_sources(target, read_sources(filename)), target)
+    taken = delete_sources(target, read_sources(filename))
+    print_taken_back(taken, target)
+    return taken.written
 
 
 _ROUTER = click.option(
@@ -194,8 +202,11 @@ def reload(context: click.Context, pull: str | None, wait: str, timeout: int) ->
 @_IMAGE
 @_ROUTER
 @_PULL
+@wait_options("none")
 @click.pass_context
-def upgrade(context: click.Context, image: str, router: str, pull: str | None) -> None:
+def upgrade(
+    context: click.Context, image: str, router: str, pull: str | None, wait: str, timeout: int
+) -> None:
     """Move the router to a new image or program; the former one comes back if the new one does not get ready.
 
     \b
@@ -204,6 +215,7 @@ def upgrade(context: click.Context, image: str, router: str, pull: str | None) -
     """
     from skupper_local.cli.pulling import pull_progress
     from skupper_local.cli.running import print_upgraded
+    from skupper_local.operations.lifecycle import Deed
     from skupper_local.operations.planned_change import Wishes
     from skupper_local.operations.upgrade import upgrade as upgrade_site
 
@@ -211,6 +223,8 @@ def upgrade(context: click.Context, image: str, router: str, pull: str | None) -
     with pull_progress() as shown:
         outcome = upgrade_site(target, Wishes(router, image, pull or "", None, shown.tell))
     print_upgraded(outcome, target)
+    if outcome.deed is not Deed.LEFT_STOPPED and not wait_and_tell(target, wait, timeout):
+        context.exit(1)
 
 
 @system.command(cls=SiteCommand)
@@ -225,9 +239,17 @@ def upgrade(context: click.Context, image: str, router: str, pull: str | None) -
 @_ROUTER
 @_PULL
 @_SYSTEMD
+@wait_options("none")
 @click.pass_context
 def migrate(
-    context: click.Context, to: str, image: str, router: str, pull: str | None, systemd: bool | None
+    context: click.Context,
+    to: str,
+    image: str,
+    router: str,
+    pull: str | None,
+    systemd: bool | None,
+    wait: str,
+    timeout: int,
 ) -> None:
     """Move the site to another platform. It keeps its id, its CAs, its ports and its links.
 
@@ -237,6 +259,7 @@ def migrate(
     """
     from skupper_local.cli.pulling import pull_progress
     from skupper_local.cli.running import print_migrated
+    from skupper_local.operations.lifecycle import Deed
     from skupper_local.operations.migrate import migrate as migrate_site
     from skupper_local.operations.planned_change import Wishes
 
@@ -244,6 +267,8 @@ def migrate(
     with pull_progress() as shown:
         outcome = migrate_site(target, to, Wishes(router, image, pull or "", systemd, shown.tell))
     print_migrated(outcome, target)
+    if outcome.deed is not Deed.LEFT_STOPPED and not wait_and_tell(target, wait, timeout):
+        context.exit(1)
 
 
 @system.command(cls=SiteCommand)
@@ -263,8 +288,9 @@ def history(context: click.Context, output: str | None) -> None:
 
 @system.command(cls=SiteCommand)
 @click.argument("generation", type=click.IntRange(min=1), required=False)
+@wait_options("none")
 @click.pass_context
-def rollback(context: click.Context, generation: int | None) -> None:
+def rollback(context: click.Context, generation: int | None, wait: str, timeout: int) -> None:
     """Go back to earlier declarations: to GENERATION, else to the last that differ. Ports, CAs and keys stay.
 
     \b
@@ -276,7 +302,10 @@ def rollback(context: click.Context, generation: int | None) -> None:
     from skupper_local.operations.history import rollback as roll_back
 
     target = target_of(context)
-    print_rolled_back(roll_back(target, generation or 0), target)
+    rolled = roll_back(target, generation or 0)
+    print_rolled_back(rolled, target)
+    if rolled.outcome and not wait_and_tell(target, wait, timeout):
+        context.exit(1)
 
 
 @system.command(cls=SiteCommand)

@@ -68,6 +68,7 @@ class TakenBack:
     absent: tuple[Resource, ...]
     warnings: tuple[str, ...]
     started: bool
+    written: tuple[Written, ...] = ()
 
 
 def read_sources(filename: str) -> tuple[Source, ...]:
@@ -162,12 +163,13 @@ def delete_sources(target: Target, sources: Iterable[Source]) -> TakenBack:
     with lock_namespace(target.paths, command=target.command) as held:
         declarations = read_declarations(held.paths.input_resources)
         found = [(item, declarations.find(kind_of(item), item.name)) for item in resources]
-        remove_declarations(held, [present for _, present in found if present])
+        written = remove_declarations(held, [present for _, present in found if present])
     return TakenBack(
         removed=tuple(present.resource for _, present in found if present),
         absent=tuple(item for item, present in found if not present),
         warnings=tuple(warnings),
         started=target.paths.router_config.exists(),
+        written=written,
     )
 
 

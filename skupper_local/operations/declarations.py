@@ -251,13 +251,16 @@ def _require_bounds(existing: Declarations, written: Iterable[Written], texts: M
         raise InvalidResourcesError(problems)
 
 
-def remove_declarations(held: HeldLock, declared: Iterable[Declared]) -> None:
+def remove_declarations(held: HeldLock, declared: Iterable[Declared]) -> tuple[Written, ...]:
     """Delete declarations, all or none. Raises DeclaredElsewhereError for one in a file of the user's."""
     transaction = held.transaction()
+    written = []
     for item in declared:
         _require_own_file(item)
         transaction.delete(item.path)
+        written.append(Written(item.resource, Outcome.DELETED, item.path, item.path.read_bytes()))
     transaction.commit()
+    return tuple(written)
 
 
 def same_declaration(one: Resource, other: Resource, namespace: str) -> bool:

@@ -13,6 +13,8 @@ from skupper_local.namespace.lock import HeldLock, lock_namespace
 from skupper_local.operations.declarations import (
     Declarations,
     Declared,
+    Outcome,
+    Written,
     read_declarations,
     remove_declarations,
 )
@@ -27,6 +29,7 @@ class Deleted:
 
     resources: tuple[Resource, ...]
     started: bool
+    written: tuple[Written, ...] = ()
 
 
 def delete_declaration(target: Target, kind: str, name: str) -> Deleted:
@@ -37,8 +40,8 @@ def delete_declaration(target: Target, kind: str, name: str) -> Deleted:
         declarations = read_declarations(held.paths.input_resources)
         item = find_declaration(declarations, target, kinds, name)
         gone = [item, *_secret_of(declarations, item)]
-        remove_declarations(held, gone)
-    return _deleted(held, gone)
+        written = remove_declarations(held, gone)
+    return _deleted(held, written)
 
 
 def delete_all(target: Target) -> Deleted:
@@ -46,14 +49,18 @@ def delete_all(target: Target) -> Deleted:
     platform_of(target)
     with lock_namespace(target.paths, command=target.command) as held:
         gone = read_declarations(held.paths.input_resources).declared
+        written = [
+            Written(item.resource, Outcome.DELETED, item.path, item.path.read_bytes()) for item in gone
+        ]
         transaction = held.transaction()
         transaction.delete_directory(held.paths.input_resources)
         transaction.commit()
-    return _deleted(held, gone)
+    return _deleted(held, written)
 
 
-def _deleted(held: HeldLock, gone: list[Declared] | tuple[Declared, ...]) -> Deleted:
-    return Deleted(tuple(item.resource for item in gone), held.paths.router_config.exists())
+def _deleted(held: HeldLock, written: Sequence[Written]) -> Deleted:
+    resources = tuple(item.resource for item in written)
+    return Deleted(resources, held.paths.router_config.exists(), tuple(written))
 
 
 def _secret_of(declarations: Declarations, item: Declared) -> list[Declared]:

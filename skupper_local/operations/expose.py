@@ -9,16 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from skupper_local.errors import InvalidRequestError, SkupperLocalError
+from skupper_local.errors import InvalidRequestError
 from skupper_local.host import ports
-from skupper_local.namespace.records import DesiredState, read_choices, read_desired_state
+from skupper_local.namespace.records import read_choices
 from skupper_local.operations.create import Created, create_connector, create_listener
 from skupper_local.operations.declarations import read_declarations
-from skupper_local.operations.lifecycle import Outcome, reload
+from skupper_local.operations.effect import take_effect
+from skupper_local.operations.lifecycle import Outcome
 from skupper_local.operations.planned_change import no_site
 from skupper_local.operations.status import view_site
 from skupper_local.operations.target import Target
-from skupper_local.operations.up import taken_back_on
 from skupper_local.resources import Listener, MultiKeyListener, RouterAccess
 from skupper_local.site.services import services
 from skupper_local.site.sockets import DEFAULT_PORTS
@@ -54,7 +54,7 @@ def expose(
     _require_site(target)
     name = name or key or f"port-{port}"
     created = create_connector(target, name, port, host=host, routing_key=key or name)
-    return ServiceEnd(key or name, port, created, _take_effect(target, created))
+    return ServiceEnd(key or name, port, created, take_effect(target, created.written))
 
 
 def reach(target: Target, key: str, port: int = 0, *, host: str = LOOPBACK) -> ServiceEnd:
@@ -74,7 +74,7 @@ def reach(target: Target, key: str, port: int = 0, *, host: str = LOOPBACK) -> S
     port = port or (present.port if present else _choose_port(target, key, host))
     name = present.name if present else key
     created = create_listener(target, name, port, host=present.host if present else host, routing_key=key)
-    return ServiceEnd(key, port, created, _take_effect(target, created))
+    return ServiceEnd(key, port, created, take_effect(target, created.written))
 
 
 def _require_site(target: Target) -> None:
@@ -103,12 +103,3 @@ def _choose_port(target: Target, key: str, host: str) -> int:
             if not own and wanted >= _UNPRIVILEGED and wanted not in taken and ports.is_free(wanted, host):
                 return wanted
     return ports.next_free(_FIRST_PORT, host=host, taken=taken)
-
-
-def _take_effect(target: Target, created: Created) -> Outcome | None:
-    """Reload a site that was started and not stopped."""
-    paths = target.paths
-    if not paths.router_config.exists() or read_desired_state(paths) is DesiredState.STOPPED:
-        return None
-    with taken_back_on(SkupperLocalError, target, created.written):
-        return reload(target)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from skupper_local.errors import InvalidRequestError, SkupperLocalError
-from skupper_local.namespace.lock import lock_namespace
+from skupper_local.errors import InvalidRequestError
 from skupper_local.namespace.records import DesiredState, read_desired_state
 from skupper_local.operations.apply import Applied, Source, apply_sources
-from skupper_local.operations.declarations import Written, take_back
+from skupper_local.operations.effect import taken_back_on
 from skupper_local.operations.lifecycle import Outcome, reload, start
 from skupper_local.operations.planned_change import NO_WISHES, Wishes
 from skupper_local.operations.target import Target
@@ -37,16 +35,3 @@ def up(target: Target, sources: Iterable[Source] = (), wishes: Wishes = NO_WISHE
     with taken_back_on(InvalidRequestError, target, applied.written if applied else ()):
         outcome = start(target, wishes) if begin else reload(target, wishes)
     return Raised(applied, outcome)
-
-
-@contextmanager
-def taken_back_on(
-    failure: type[SkupperLocalError], target: Target, written: Iterable[Written]
-) -> Iterator[None]:
-    """What was declared for a request is not left behind when that fails so."""
-    try:
-        yield
-    except failure:
-        with suppress(SkupperLocalError), lock_namespace(target.paths, command=target.command) as held:
-            take_back(held, written)
-        raise

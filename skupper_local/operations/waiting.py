@@ -7,6 +7,7 @@ not reached by then is told with its reason.
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import Enum
 
@@ -34,13 +35,13 @@ class Waited:
     left: tuple[tuple[str, str], ...] = ()
 
 
-def wait_for(target: Target, level: Level, seconds: float) -> Waited:
-    """Wait at most ``seconds`` until every resource of the namespace is at ``level``."""
+def wait_for(target: Target, level: Level, seconds: float, *, only: Collection[str] | None = None) -> Waited:
+    """Wait at most ``seconds`` until every resource of the namespace is at ``level``, or ``only`` those with these titles."""
     if level is Level.NONE:
         return Waited(reached=True)
     deadline = time.monotonic() + seconds
     while True:
-        left = _left(view_site(target, seconds=_ANSWER_SECONDS), level)
+        left = _left(view_site(target, seconds=_ANSWER_SECONDS), level, only)
         if not left:
             return Waited(reached=True)
         if time.monotonic() >= deadline:
@@ -48,13 +49,13 @@ def wait_for(target: Target, level: Level, seconds: float) -> Waited:
         time.sleep(min(_POLL_SECONDS, max(0.0, deadline - time.monotonic())))
 
 
-def _left(view: SiteView, level: Level) -> tuple[tuple[str, str], ...]:
+def _left(view: SiteView, level: Level, only: Collection[str] | None) -> tuple[tuple[str, str], ...]:
     if view.reason:
         return (("Site", view.reason),)
     return tuple(
         (item.title, _reason(item, level))
         for item in view.resources
-        if item.status and not _is_at(item, level)
+        if (only is None or item.title in only) and item.status and not _is_at(item, level)
     )
 
 

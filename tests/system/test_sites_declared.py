@@ -154,3 +154,33 @@ def test_what_cannot_take_effect_is_not_left_declared(machine: Machine, tmp_path
     assert machine.run(f"up -f {tmp_path}/more.yaml").returncode == 2
     assert {path.name: path.read_bytes() for path in declared.iterdir()} == before
     machine.ok("reach nobody --wait none")
+
+
+def test_a_declaring_command_that_waits_brings_it_into_effect(machine: Machine) -> None:
+    port = free_port()
+    machine.ok("site create west")
+    early = machine.run(f"listener create early {free_port()} --host {HOST} --wait ready")
+    assert early.returncode == 0
+    assert "does not run" in early.stderr
+    machine.ok("system start")
+    with http_server(b"hello") as server:
+        machine.ok(f"connector create backend {server} --host {HOST} --wait configured")
+        waited = machine.run(f"listener create backend {port} --host {HOST} --wait ready")
+        assert waited.returncode == 0, waited.stderr
+        assert "system reload" not in waited.stderr
+        assert answer(port) == b"hello"
+        never = machine.run("listener update backend --routing-key nobody --wait ready --timeout 1")
+        assert never.returncode == 1
+        assert "not ready after 1 s: Listener backend" in never.stderr
+        machine.ok("listener update backend --routing-key backend --wait ready")
+        with socket.create_server((HOST, 0)) as holder:
+            refused = machine.run(f"listener update backend --port {holder.getsockname()[1]} --wait ready")
+        assert refused.returncode == 1
+        assert "port-in-use" in refused.stderr
+        assert answer(port) == b"hello"
+        assert (
+            f"port: {port}"
+            in (machine.home("default") / "input" / "resources" / "Listener-backend.yaml").read_text()
+        )
+        machine.ok("listener delete backend --wait configured")
+        assert answer(port) == b""
