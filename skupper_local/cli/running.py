@@ -15,7 +15,7 @@ from skupper_local.cli.waiting import takes_effect
 
 if TYPE_CHECKING:
     from skupper_local.operations.apply import Applied, TakenBack
-    from skupper_local.operations.lifecycle import Outcome
+    from skupper_local.operations.lifecycle import Foreseen, Outcome
     from skupper_local.operations.status import SystemView
     from skupper_local.operations.target import Target
 
@@ -87,6 +87,41 @@ def print_reloaded(outcome: Outcome, target: Target) -> None:
         _describe(outcome)
     if outcome.deed is Deed.LEFT_STOPPED:
         talk(f"next: {start_step(target)}")
+
+
+def print_foreseen(foreseen: Foreseen, output: str) -> None:
+    """What a reload would do, as text or as a document."""
+    from skupper_local.operations.lifecycle import Deed
+
+    outcome = foreseen.outcome
+    _warn(outcome)
+    if output:
+        document = {
+            "site": outcome.site,
+            "namespace": outcome.namespace,
+            "platform": outcome.platform,
+            "router": outcome.deed.value,
+            "configuration": list(outcome.plan),
+            "files": [
+                {"action": change.action.value, "path": str(change.path)} for change in foreseen.changes
+            ],
+        }
+        print_documents([document], output)
+        return
+    for line in outcome.plan:
+        say(f"  {line}")
+    for change in foreseen.changes:
+        say(f"  {change.action.value} {change.path}")
+    words = {
+        Deed.STARTED: "would be started",
+        Deed.TAKEN_OVER: "would be taken over and run",
+        Deed.REPAIRED: "would be put right and run",
+        Deed.RESTARTED: "would be restarted",
+        Deed.REFRESHED: "would run on, and read its certificates again",
+        Deed.UNTOUCHED: "would run on: nothing has changed for its router",
+        Deed.LEFT_STOPPED: "is stopped and would stay so",
+    }
+    say(f'Site "{outcome.site}" {words[outcome.deed]}; nothing was changed')
 
 
 def print_upgraded(outcome: Outcome, target: Target) -> None:

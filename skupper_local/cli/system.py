@@ -173,24 +173,36 @@ def stop(context: click.Context) -> None:
 
 
 @system.command(cls=SiteCommand)
+@click.option("--dry-run", "dry", is_flag=True, help="Show what would change, and change nothing.")
 @_PULL
 @wait_options("none")
+@output_option()
 @click.pass_context
-def reload(context: click.Context, pull: str | None, wait: str, timeout: int) -> None:
+def reload(
+    context: click.Context, dry: bool, pull: str | None, wait: str, timeout: int, output: str | None
+) -> None:
     """Bring changed declarations into effect. The router restarts only if its configuration changed.
 
     \b
     Examples:
       skupper-local system reload
       skupper-local system reload --wait configured
+      skupper-local system reload --dry-run -o json
     """
     from skupper_local.cli.pulling import pull_progress
-    from skupper_local.cli.running import print_reloaded
-    from skupper_local.operations.lifecycle import Deed
+    from skupper_local.cli.running import print_foreseen, print_reloaded
+    from skupper_local.operations.lifecycle import Deed, foresee_reload
     from skupper_local.operations.lifecycle import reload as reload_site
     from skupper_local.operations.planned_change import Wishes
 
+    if output and not dry:
+        raise click.UsageError("-o shows what --dry-run finds", context)
+    if dry and wait != "none":
+        raise click.UsageError("--dry-run changes nothing, so there is nothing to wait for", context)
     target = target_of(context)
+    if dry:
+        print_foreseen(foresee_reload(target, Wishes(pull=pull or "")), output or "")
+        return
     with pull_progress() as shown:
         outcome = reload_site(target, Wishes(pull=pull or "", progress=shown.tell))
     print_reloaded(outcome, target)

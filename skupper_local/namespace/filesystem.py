@@ -173,6 +173,16 @@ def restrict_to_owner(path: Path) -> bool:
     return True
 
 
+def is_open_to_others(path: Path) -> bool:
+    """Whether :func:`restrict_to_owner` would change the file. Follows no link, opens nothing."""
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return False
+    ours = os.geteuid() in (0, status.st_uid)
+    return ours and stat.S_ISREG(status.st_mode) and bool(status.st_mode & 0o077)
+
+
 def require_directory(path: Path) -> bool:
     """Whether ``path`` is a directory; false when nothing is there, an error when something else is."""
     try:

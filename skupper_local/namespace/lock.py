@@ -28,6 +28,7 @@ from skupper_local.namespace.errors import NamespaceBusyError
 from skupper_local.namespace.filesystem import (
     PRIVATE_FILE,
     explained,
+    is_open_to_others,
     make_private_directories,
     make_private_directory,
     read_regular_file,
@@ -68,12 +69,13 @@ class HeldLock:
         """A new, empty set of changes."""
         return Transaction(self.paths)
 
-    def tighten_permissions(self) -> tuple[Path, ...]:
+    def tighten_permissions(self, *, dry: bool = False) -> tuple[Path, ...]:
         """Make every file of an adopted namespace that can hold a key private (0600); returns those that were not.
 
         The reference leaves keys, links and Secrets readable by everybody (reference-engine 11.2, 14). Files of other
-        owners are left alone.
+        owners are left alone. ``dry`` only finds them.
         """
+        restrict = is_open_to_others if dry else restrict_to_owner
         paths = self.paths
         changed: list[Path] = []
         holders = (
@@ -89,8 +91,8 @@ class HeldLock:
         for directory in holders:
             for parent, _, names in os.walk(directory):
                 files = (Path(parent) / name for name in names)
-                changed.extend(file for file in files if restrict_to_owner(file))
-        if restrict_to_owner(paths.sources_backup):
+                changed.extend(file for file in files if restrict(file))
+        if restrict(paths.sources_backup):
             changed.append(paths.sources_backup)
         return tuple(changed)
 

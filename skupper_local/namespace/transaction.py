@@ -128,14 +128,25 @@ class Transaction:
         if self._done:
             raise ValueError("a transaction can be committed once")
         self._done = True
-        home = self._paths.home
-        with explained(f"cannot change namespace {self._paths.name}", home):
-            require_directory(home)
-            plan, contents = make_plan(home, self._requests)
+        plan, contents = self._plan()
         if plan == Plan():
             return ()
         _stage(self._paths, plan, contents)
         _finish(self._paths, plan)
+        return self._changes(plan)
+
+    def foresee(self) -> tuple[Change, ...]:
+        """What :meth:`commit` would return now. Reads, and changes nothing."""
+        return self._changes(self._plan()[0])
+
+    def _plan(self) -> tuple[Plan, list[WantedFile]]:
+        home = self._paths.home
+        with explained(f"cannot change namespace {self._paths.name}", home):
+            require_directory(home)
+            return make_plan(home, self._requests)
+
+    def _changes(self, plan: Plan) -> tuple[Change, ...]:
+        home = self._paths.home
         changes = [
             Change(Action.UPDATE if write.replaces else Action.CREATE, home / write.path)
             for write in plan.writes

@@ -17,6 +17,7 @@ from skupper_local.errors import SkupperLocalError
 from skupper_local.namespace.lock import HeldLock, lock_namespace
 from skupper_local.namespace.paths import NamespacePaths
 from skupper_local.namespace.records import DesiredState, read_desired_state, write_desired_state
+from skupper_local.namespace.transaction import Change
 from skupper_local.operations.adoption import site_platform
 from skupper_local.operations.applied import forget_applied, read_applied, write_applied
 from skupper_local.operations.containers import recreation_lines, require_within_reach
@@ -32,7 +33,14 @@ from skupper_local.operations.planned_change import (
 )
 from skupper_local.operations.planned_change import no_site as no_site
 from skupper_local.operations.preparation import Prepared, install, read_configuration
-from skupper_local.operations.router_change import Wanted, answers, put_in_place, run, write_files
+from skupper_local.operations.router_change import (
+    Wanted,
+    answers,
+    files_of,
+    put_in_place,
+    run,
+    write_files,
+)
 from skupper_local.operations.router_container import clear_container
 from skupper_local.operations.runtime_status import record_statuses
 from skupper_local.operations.target import Target, platform_of
@@ -112,27 +120,72 @@ def reload(target: Target, wishes: Wishes = NO_WISHES) -> Outcome:
     with at_work(target) as held:
         paths = held.paths
         work = prepare_change(held, target, wishes)
-        report = work.former.report
         require_within_reach(work.wanted.prepared.model)
-        lines = plan(read_configuration(paths), work.wanted.prepared.configuration).lines()
-        lines += recreation_lines(
-            work.former.spec.container if work.former.spec else None, work.wanted.spec.container
-        )
-        if read_desired_state(paths) is DesiredState.STOPPED and not report.present:
+        lines, deed = _difference(paths, work), _reload_deed(paths, work)
+        if deed is Deed.LEFT_STOPPED:
             write_files(held, work.wanted)
-            return outcome_of(Deed.LEFT_STOPPED, paths, work, plan=lines)
-        healthy = report.running and report.kept and not work.another_router
-        if healthy and report.label == work.wanted.spec.label:
+            return outcome_of(deed, paths, work, plan=lines)
+        if _keeps_configuration(work):
             write_files(held, work.wanted, desired=DesiredState.RUNNING)
             deed = _refresh(paths, work.wanted)
             record_statuses(held)
             return outcome_of(deed, paths, work)
         seconds = carry_out(held, work)
-        running = report.running and report.kept
-        deed = Deed.RESTARTED if running else Deed.REPAIRED if report.present else Deed.STARTED
-        if work.takes_over:
-            deed = Deed.TAKEN_OVER
         return outcome_of(deed, paths, work, seconds=seconds, plan=lines)
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """What a reload would do: to the router, its configuration (``plan``), and files of the namespace."""
+
+    outcome: Outcome
+    changes: tuple[Change, ...]
+
+
+def foresee_reload(target: Target, wishes: Wishes = NO_WISHES) -> Foreseen:
+    """What :func:`reload` would do now. Nothing is changed; raises what a reload would raise before it changes anything.
+
+    An earlier command that was killed half-way is finished or undone first, as by every command.
+    """
+    with at_work(target) as held:
+        paths = held.paths
+        work = prepare_change(held, target, wishes, dry=True)
+        require_within_reach(work.wanted.prepared.model)
+        lines, deed = _difference(paths, work), _reload_deed(paths, work)
+        if deed is not Deed.LEFT_STOPPED and not _keeps_configuration(work):
+            require_ready(paths, work)
+        desired = None if deed is Deed.LEFT_STOPPED else DesiredState.RUNNING
+        changes = files_of(held, work.wanted, desired=desired).foresee()
+        shown = () if _keeps_configuration(work) else lines
+        return Foreseen(outcome_of(deed, paths, work, plan=shown), changes)
+
+
+def _difference(paths: NamespacePaths, work: PlannedChange) -> tuple[str, ...]:
+    """What changes for the router, a line each."""
+    lines = plan(read_configuration(paths), work.wanted.prepared.configuration).lines()
+    former = work.former.spec.container if work.former.spec else None
+    return (*lines, *recreation_lines(former, work.wanted.spec.container))
+
+
+def _keeps_configuration(work: PlannedChange) -> bool:
+    """Whether the router that runs is the one to run, with the same configuration."""
+    report = work.former.report
+    healthy = report.running and report.kept and not work.another_router
+    return healthy and report.label == work.wanted.spec.label
+
+
+def _reload_deed(paths: NamespacePaths, work: PlannedChange) -> Deed:
+    """What a reload makes of the router."""
+    report = work.former.report
+    if read_desired_state(paths) is DesiredState.STOPPED and not report.present:
+        return Deed.LEFT_STOPPED
+    if _keeps_configuration(work):
+        return _refreshing(paths, work.wanted)
+    if work.takes_over:
+        return Deed.TAKEN_OVER
+    if report.running and report.kept:
+        return Deed.RESTARTED
+    return Deed.REPAIRED if report.present else Deed.STARTED
 
 
 def stop(target: Target) -> Outcome:
@@ -226,15 +279,22 @@ def carry_out(held: HeldLock, work: PlannedChange) -> float:
 
 def _refresh(paths: NamespacePaths, wanted: Wanted) -> Deed:
     """Let a running router read its certificates again if they are not those it has read."""
-    digest = wanted.prepared.credentials_digest
-    if read_applied(paths) == digest:
+    deed = _refreshing(paths, wanted)
+    if deed is Deed.RESTARTED:
+        run(paths, wanted)
+    elif deed is Deed.REFRESHED:
+        forget_applied(paths)
+        wanted.platform.refresh(paths.home)
+        write_applied(paths, wanted.prepared.credentials_digest)
+    return deed
+
+
+def _refreshing(paths: NamespacePaths, wanted: Wanted) -> Deed:
+    """What it takes for a running router to have the certificates."""
+    if read_applied(paths) == wanted.prepared.credentials_digest:
         return Deed.UNTOUCHED
     if wanted.prepared.router.kind != EMBEDDED:  # skrouterd reads certificate files at its start only
-        run(paths, wanted)
         return Deed.RESTARTED
-    forget_applied(paths)
-    wanted.platform.refresh(paths.home)
-    write_applied(paths, digest)
     return Deed.REFRESHED
 
 

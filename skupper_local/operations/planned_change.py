@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from skupper_local.entities import Entity
-from skupper_local.errors import InvalidRequestError, SkupperLocalError
+from skupper_local.errors import SkupperLocalError
 from skupper_local.host import machine
-from skupper_local.namespace.lock import HeldLock
+from skupper_local.namespace.lock import HeldLock, lock_port_choices
 from skupper_local.namespace.paths import NamespacePaths, list_namespaces
 from skupper_local.namespace.records import Choices, DesiredState, read_choices, read_desired_state
 from skupper_local.namespace.resource_files import read_credential_directories
@@ -32,7 +32,7 @@ from skupper_local.operations.adoption import (
 from skupper_local.operations.containers import find_reach, read_reach
 from skupper_local.operations.declarations import read_declarations
 from skupper_local.operations.errors import NoSiteError
-from skupper_local.operations.image import choose_policy
+from skupper_local.operations.image import KIND_LABEL, choose_policy
 from skupper_local.operations.placement import LINUX, Place, choose_place
 from skupper_local.operations.ports import (
     Socket,
@@ -42,7 +42,13 @@ from skupper_local.operations.ports import (
     sockets_of,
     sockets_on_machine,
 )
-from skupper_local.operations.preparation import Prepared, choose, prepare, read_configuration
+from skupper_local.operations.preparation import (
+    Prepared,
+    choose,
+    prepare,
+    read_configuration,
+    reserve_ports,
+)
 from skupper_local.operations.router_change import Former, Wanted
 from skupper_local.operations.router_choice import (
     RouterChoice,
@@ -55,7 +61,14 @@ from skupper_local.operations.router_choice import (
 from skupper_local.operations.supplied_secrets import problems_of_link_secrets
 from skupper_local.operations.target import Target
 from skupper_local.platforms.container import ContainerSpec, container_name
-from skupper_local.platforms.engine import ContainerFacts, Engine, Progress, PullProgress, engine_of
+from skupper_local.platforms.engine import (
+    ContainerFacts,
+    Engine,
+    ImageFacts,
+    Progress,
+    PullProgress,
+    engine_of,
+)
 from skupper_local.platforms.face import SYSTEMD, Placement, RouterReport, RouterSpec, platform_at
 from skupper_local.platforms.linux.program import EMBEDDED, require_program
 from skupper_local.platforms.record import RouterRecordError, read_router_record
@@ -109,14 +122,18 @@ class PlannedChange:
 
 
 def prepare_change(
-    held: HeldLock, target: Target, wishes: Wishes = NO_WISHES, *, to: str = ""
+    held: HeldLock, target: Target, wishes: Wishes = NO_WISHES, *, to: str = "", dry: bool = False
 ) -> PlannedChange:
-    """Work out a change to the declarations of this moment; ``to`` moves the site to another platform."""
+    """Work out a change to the declarations of this moment; ``to`` moves the site to another platform.
+
+    Three things are done on the way: files that others could read are closed to them, the image is pulled, and the ports are
+    recorded once nothing refuses them. ``dry`` does none of them, and says in a warning what is not known for that reason.
+    """
     paths = held.paths
     policy = choose_policy(wishes.pull, os.environ)
     former = look(paths)
     before = read_choices(paths)
-    state, warnings = _declared(held)
+    state, warnings = _declared(held, dry=dry)
     if former.placement and former.placement.keeper == REFERENCE_KEEPER:
         warnings = (*takeover_lines(paths, former.report), *warnings)
         if former.spec and former.spec.container and not to:
@@ -134,28 +151,32 @@ def prepare_change(
     refuse_foreign_wishes(placement.platform, router=wishes.router, image=wishes.image, pull=wishes.pull)
     with _engine_at(placement) as engine:
         there = engine.container(container_name(paths.name)) if engine else None
-        router = _router(paths, before, wishes, policy, engine, there)
+        provide = _Foreseen(before) if dry else None
+        router = _router(paths, before, wishes, policy, engine, there, provide)
+        warnings = (*warnings, *(provide.warnings if provide else ()))
         if engine and there:
             former = _with_its_image(former, placement, engine, there)
         held_ports = {socket.port for socket in sockets_of(running_configuration(paths, former))}
         takes_over = former.placement is not None and former.placement.keeper == REFERENCE_KEEPER
-        with _forgotten_if_refused(held):
-            choices = choose(held, state, router, held_ports=held_ports, adopting=takes_over)
+        reach = find_reach(
+            state.resources(),
+            namespace=paths.name,
+            platform=placement.platform,
+            endpoint=placement.endpoint,
+            engine=engine,
+            former=read_reach(paths),
+        )
+        hosts = adopted_hosts(paths, state) if takes_over else {}
+        with lock_port_choices(held):
+            choices = choose(paths, state, router, held_ports=held_ports, adopting=takes_over)
             choices = replace(
                 choices, keeper=placement.keeper, keeper_asked=place.asked, endpoint=placement.endpoint
             )
-            reach = find_reach(
-                state.resources(),
-                namespace=paths.name,
-                platform=placement.platform,
-                endpoint=placement.endpoint,
-                engine=engine,
-                former=read_reach(paths),
-            )
-            hosts = adopted_hosts(paths, state) if takes_over else {}
             prepared = prepare(
                 paths, state, choices, platform=placement.platform, reach=reach, added_hosts=hosts
             )
+            if not dry:
+                reserve_ports(held, choices)
         container = _container(paths, prepared, placement, engine)
     if placement.keeper == SYSTEMD and former.placement != placement:
         warnings = (*warnings, *_lingering())
@@ -252,7 +273,7 @@ def no_site(paths: NamespacePaths) -> NoSiteError:
 # Parts.
 
 
-def _declared(held: HeldLock) -> tuple[SiteState, tuple[str, ...]]:
+def _declared(held: HeldLock, *, dry: bool) -> tuple[SiteState, tuple[str, ...]]:
     """The declared site, and what the user should read about the declarations."""
     paths = held.paths
     declarations = read_declarations(paths.input_resources)
@@ -270,28 +291,12 @@ def _declared(held: HeldLock) -> tuple[SiteState, tuple[str, ...]]:
         together = sorted((*assembled.problems, *unusable), key=lambda item: (item.source, item.line))
         raise InvalidResourcesError(together, what="The declarations do not make a site")
     warnings = [*declarations.warnings, *(str(warning) for warning in assembled.warnings)]
-    tightened = held.tighten_permissions()
+    tightened = held.tighten_permissions(dry=dry)
     if tightened:
         others = f" and {len(tightened) - 1} more" if len(tightened) > 1 else ""
-        warnings.append(f"{tightened[0]}{others} could be read by others, and can no longer")
+        said = "can be read by others" if dry else "could be read by others, and can no longer"
+        warnings.append(f"{tightened[0]}{others} {said}")
     return assembled.require(), tuple(warnings)
-
-
-@contextmanager
-def _forgotten_if_refused(held: HeldLock) -> Iterator[None]:
-    """Declarations that are refused leave no trace: what was chosen for them is not recorded, or as it was before."""
-    path = held.paths.choices
-    before = path.read_bytes() if path.exists() else None
-    try:
-        yield
-    except InvalidRequestError:
-        transaction = held.transaction()
-        if before is None:
-            transaction.delete(path)
-        else:
-            transaction.write(path, before)
-        transaction.commit()
-        raise
 
 
 def _lingering() -> tuple[str, ...]:
@@ -312,6 +317,27 @@ def _engine_at(placement: Placement) -> Iterator[Engine | None]:
         engine.close()
 
 
+class _Foreseen:
+    """Images as they are on this machine, and what a pull would make uncertain."""
+
+    def __init__(self, before: Choices) -> None:
+        self._before = before
+        self.warnings: list[str] = []
+
+    def image(self, engine: Engine, reference: str, policy: str) -> ImageFacts:
+        from skupper_local.platforms.container_platform import PULL_ALWAYS, PULL_NEVER, provide_image
+
+        present = engine.image(reference)
+        if policy == PULL_NEVER or (present and policy != PULL_ALWAYS):
+            return provide_image(engine, reference, policy, _quiet)
+        self.warnings.append(f"image {reference} would be pulled first; what is in it is not known before")
+        if present:
+            return present
+        recorded = recorded_router(self._before)
+        kind = recorded.kind if recorded.image == reference else ""
+        return ImageFacts("", reference, labels={KIND_LABEL: kind})
+
+
 def _router(
     paths: NamespacePaths,
     before: Choices,
@@ -319,6 +345,7 @@ def _router(
     policy: str,
     engine: Engine | None,
     there: ContainerFacts | None,
+    foreseen: _Foreseen | None,
 ) -> RouterChoice:
     if engine is None:
         return choose_local_router(paths, before, wishes.router)
@@ -333,6 +360,8 @@ def _router(
         held = engine.image(before.held_image)
         if held:
             return router_of_image(image, held, held=True)
+    if foreseen:
+        return router_of_image(image, foreseen.image(engine, image, policy))
     return router_of_image(image, provide_image(engine, image, policy, wishes.progress))
 
 

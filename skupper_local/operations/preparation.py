@@ -15,12 +15,13 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from skupper_local import __version__
 from skupper_local.entities import Entity, decode_configuration, encode_configuration
 from skupper_local.host import addresses, names, ports
 from skupper_local.namespace.history import record_generation
-from skupper_local.namespace.lock import HeldLock, lock_port_choices
+from skupper_local.namespace.lock import HeldLock
 from skupper_local.namespace.paths import NamespacePaths, list_namespaces
 from skupper_local.namespace.records import (
     Choices,
@@ -30,9 +31,9 @@ from skupper_local.namespace.records import (
     read_choices,
 )
 from skupper_local.namespace.resource_files import CredentialFiles, read_credential_directories
-from skupper_local.namespace.transaction import Change
+from skupper_local.namespace.transaction import Change, Transaction
 from skupper_local.operations.containers import encode_reach, read_reach
-from skupper_local.operations.declarations import read_declarations, versioned_files
+from skupper_local.operations.declarations import read_declarations, same_declaration, versioned_files
 from skupper_local.operations.router_choice import RouterChoice, recorded_router
 from skupper_local.operations.supplied_secrets import place_in_secret
 from skupper_local.pki.credentials import FILES as CREDENTIAL_FILES
@@ -94,30 +95,36 @@ class Prepared:
 
 
 def choose(
-    held: HeldLock,
+    paths: NamespacePaths,
     state: SiteState,
     router: RouterChoice,
     *,
     held_ports: Collection[int] = (),
     adopting: bool = False,
 ) -> Choices:
-    """Make the choices that are made once. The ports are recorded at once: two sites that start together must not find one.
+    """Make the choices that are made once; nothing is recorded yet (:func:`reserve_ports`).
 
-    The router is recorded with the files that are made for it. ``held_ports`` are those a running router of this site holds.
-    ``adopting`` says that the reference wrote the configuration last: its ports count then, since links name them by now.
-    Raises the errors of ``namespace.records`` and NoFreePortError.
+    ``held_ports`` are those a running router of this site holds. ``adopting`` says that the reference wrote the configuration
+    last: its ports count then, since links name them by now. Raises the errors of ``namespace.records`` and NoFreePortError.
     """
-    paths = held.paths
-    with lock_port_choices(held):
-        present = read_choices(paths)
-        choices = _with_identity(
-            paths, present, state, read_configuration(paths), held_ports, adopting=adopting
-        )
-        if choices != present:
-            transaction = held.transaction()
-            transaction.write(paths.choices, choices.encode())
-            transaction.commit()
+    choices = _with_identity(
+        paths, read_choices(paths), state, read_configuration(paths), held_ports, adopting=adopting
+    )
     return router.recorded_in(choices)
+
+
+def reserve_ports(held: HeldLock, choices: Choices) -> None:
+    """Record the site's id and ports before anything else: two sites that start together must not find the same ports.
+
+    Everything else of the choices is recorded with the files that are made for it. The caller has held the lock of port
+    choices since they were made.
+    """
+    present = read_choices(held.paths)
+    reserved = replace(present, site_id=choices.site_id, ports=choices.ports)
+    if reserved != present:
+        transaction = held.transaction()
+        transaction.write(held.paths.choices, reserved.encode())
+        transaction.commit()
 
 
 def prepare(
@@ -176,8 +183,20 @@ def install(
     desired: DesiredState | None = None,
     further: Mapping[Path, bytes] | None = None,
 ) -> tuple[Change, ...]:
-    """Write all of it in one transaction; ``desired`` records what the user wants of the router, ``further``
-    are files that have to agree with the rest. Returns what changed.
+    """Write all of it; see :func:`installation`. Returns what changed."""
+    return installation(held, prepared, platform=platform, desired=desired, further=further).commit()
+
+
+def installation(
+    held: HeldLock,
+    prepared: Prepared,
+    *,
+    platform: str,
+    desired: DesiredState | None = None,
+    further: Mapping[Path, bytes] | None = None,
+) -> Transaction:
+    """All of it as one transaction, to be committed or looked at. ``desired`` records what the user wants of the router,
+    ``further`` are files that have to agree with the rest.
     """
     paths = held.paths
     model = prepared.model
@@ -203,7 +222,7 @@ def install(
     for path, content in (further or {}).items():
         transaction.write(path, content)
     record_generation(transaction, paths, versioned_files(paths), time.time())
-    return transaction.commit()
+    return transaction
 
 
 def read_configuration(paths: NamespacePaths) -> tuple[Entity, ...]:
@@ -417,16 +436,24 @@ def _static_links(prepared: Prepared) -> dict[str, bytes]:
 
 
 def _runtime_resources(paths: NamespacePaths, model: SiteModel) -> dict[str, bytes]:
-    """The active resources. They carry over their statuses, so that a reload which changes nothing writes nothing."""
-    before = {_key(item): item.status for item in read_declarations(paths.runtime_resources).resources}
-    resources = [
-        replace(item, status=before.get(_key(item), item.status)) for item in active_resources(model)
-    ]
+    """The active resources. Those that are as they were keep the statuses they have, so that a reload which changes nothing
+    writes nothing: what the router says of them is recorded afterwards anyway."""
+    before = {_key(item): item for item in read_declarations(paths.runtime_resources).resources}
+    active = [item for item in active_resources(model) if not _is_link_key(item, model)]
+    carried = [replace(item, status=_status_before(item, before)) for item in active]
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    judged = with_statuses(resources, None, site_id=model.facts.site_id, now=now, reach=model.facts.reach)
-    return {
-        file_name(item): encode_resource(item).encode() for item in judged if not _is_link_key(item, model)
-    }
+    judged = with_statuses(carried, None, site_id=model.facts.site_id, now=now, reach=model.facts.reach)
+    found: dict[str, bytes] = {}
+    for old, new in zip(carried, judged, strict=True):
+        former = before.get(_key(new))
+        same = former is not None and same_declaration(former, new, paths.name)
+        found[file_name(new)] = encode_resource(old if same else new).encode()
+    return found
+
+
+def _status_before(item: Resource, before: Mapping[tuple[str, str], Resource]) -> Mapping[str, Any]:
+    former = before.get(_key(item))
+    return former.status if former and former.status else item.status
 
 
 def _is_link_key(resource: Resource, model: SiteModel) -> bool:

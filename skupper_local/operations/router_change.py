@@ -17,10 +17,10 @@ from skupper_local.errors import SkupperLocalError
 from skupper_local.namespace.lock import HeldLock
 from skupper_local.namespace.paths import NamespacePaths
 from skupper_local.namespace.records import DesiredState, read_choices
-from skupper_local.namespace.transaction import Change
+from skupper_local.namespace.transaction import Change, Transaction
 from skupper_local.operations.applied import forget_applied, read_applied, write_applied
 from skupper_local.operations.errors import RouterNotReadyError
-from skupper_local.operations.preparation import Prepared, install, runtime_directories
+from skupper_local.operations.preparation import Prepared, installation, runtime_directories
 from skupper_local.operations.router import ask_whether_ready
 from skupper_local.platforms.face import Placement, Platform, RouterReport, RouterSpec
 from skupper_local.platforms.readiness import wait_until_ready
@@ -88,8 +88,14 @@ def put_in_place(held: HeldLock, former: Former, wanted: Wanted) -> float:
 
 def write_files(held: HeldLock, wanted: Wanted, *, desired: DesiredState | None = None) -> tuple[Change, ...]:
     """Write all files of the site, and the record of what its keeper runs, in one transaction."""
+    return files_of(held, wanted, desired=desired).commit()
+
+
+def files_of(held: HeldLock, wanted: Wanted, *, desired: DesiredState | None = None) -> Transaction:
+    """The transaction of :func:`write_files`."""
     record = {held.paths.router_record: encode_router_record(wanted.spec)}
-    return install(held, wanted.prepared, platform=wanted.placement.platform, desired=desired, further=record)
+    platform = wanted.placement.platform
+    return installation(held, wanted.prepared, platform=platform, desired=desired, further=record)
 
 
 def run(paths: NamespacePaths, wanted: Wanted) -> float:

@@ -12,6 +12,8 @@ from typing import Any
 
 from skupper_local.entities import Entity
 
+_LONGEST_VALUE = 40
+
 _SINGLE = frozenset(("router", "site"))
 """Types of which a configuration has one entity: a new name changes it, and does not make another."""
 
@@ -41,12 +43,12 @@ class Plan:
     def lines(self) -> tuple[str, ...]:
         """The plan for a reader, a line for each entity: ``+ tcpListener listener/backend``, ``- ...``, ``~ ...``.
 
-        A changed entity names the attributes that change.
+        A changed entity names the attributes that change, with their values where these are short.
         """
         lines = [f"+ {_title(entity)}" for entity in self.added]
         lines += [f"- {_title(entity)}" for entity in self.removed]
         for before, after in self.changed:
-            lines.append(f"~ {_title(after)} ({', '.join(_changed_attributes(before, after))})")
+            lines.append(f"~ {_title(after)} ({', '.join(_change(before, after))})")
         lines += [f"~ sslProfile {name} (files)" for name in self.reissued]
         return tuple(lines)
 
@@ -80,6 +82,16 @@ def _key(entity: Entity) -> str:
 
 def _title(entity: Entity) -> str:
     return f"{entity.type} {_key(entity)}".strip()
+
+
+def _change(before: Entity, after: Entity) -> list[str]:
+    """Each attribute that changes, with what it was and what it shall be."""
+    told = []
+    for name in _changed_attributes(before, after):
+        values = [_value(entity.attributes, name) or "unset" for entity in (before, after)]
+        short = all(len(value) <= _LONGEST_VALUE and value.isprintable() for value in values)
+        told.append(f"{name}: {values[0]} -> {values[1]}" if short else name)
+    return told
 
 
 def _changed_attributes(before: Entity, after: Entity) -> list[str]:

@@ -184,3 +184,57 @@ def test_a_declaring_command_that_waits_brings_it_into_effect(machine: Machine) 
         )
         machine.ok("listener delete backend --wait configured")
         assert answer(port) == b""
+
+
+def tree(directory: Path) -> dict[str, tuple[bytes, int, int]]:
+    """Every file with its content, its rights and when it was written."""
+    return {
+        str(path): (path.read_bytes(), path.stat().st_mode, path.stat().st_mtime_ns)
+        for path in directory.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_a_dry_run_tells_what_a_reload_then_does_and_writes_nothing(machine: Machine) -> None:
+    first, second = free_port(), free_port()
+    machine.ok("site create west --enable-link-access")
+    machine.ok(f"listener create backend {first} --host {HOST}")
+    before = tree(machine.home("default"))
+    said = machine.ok("system reload --dry-run")
+    assert "would be started; nothing was changed" in said
+    assert "skrouterd.json" in said
+    assert tree(machine.home("default")) == before
+    machine.ok("system start")
+    (router,) = machine.routers("default")
+    before = tree(machine.home("default"))
+    said = machine.ok("system reload --dry-run")
+    assert "would run on: nothing has changed for its router" in said
+    assert len(said.splitlines()) == 1, said
+    machine.ok(f"listener update backend --port {second}")
+    (machine.home("default") / "runtime" / "links").chmod(0o700)
+    before = tree(machine.home("default"))
+    foreseen = json.loads(machine.ok("system reload --dry-run -o json"))
+    assert foreseen["router"] == "restarted"
+    assert any(f"{second}" in line for line in foreseen["configuration"])
+    assert tree(machine.home("default")) == before
+    assert machine.routers("default") == [router]
+    machine.ok("system reload")
+    after = tree(machine.home("default"))
+    changed = {
+        path
+        for path in before.keys() | after.keys()
+        if before.get(path, (b"",))[0] != after.get(path, (b"",))[0]
+    }
+    told = {item["path"] for item in foreseen["files"]}
+    kept = {
+        path for path in changed if "/internal/" in path or "/runtime/resources/" in path or "/run/" in path
+    }
+    assert told - changed <= kept | told & {path for path in after if "/runtime/resources/" in path}
+    assert changed - told <= kept
+    with socket.create_server((HOST, 0)) as holder:
+        machine.ok(f"listener update backend --port {holder.getsockname()[1]}")
+        ran = machine.run("system reload --dry-run")
+    assert ran.returncode == 1
+    assert "port-in-use" in ran.stderr
+    for words in ("system reload -o json", "system reload --dry-run --wait ready"):
+        assert machine.run(words).returncode == 2, words

@@ -46,7 +46,7 @@ def made(target: Target, *, adopting: bool = False) -> Prepared:
     with lock_namespace(target.paths, command="test") as held:
         state = declared(target)
         hosts = adopted_hosts(target.paths, state) if adopting else {}
-        choices = choose(held, state, EMBEDDED, adopting=adopting)
+        choices = choose(held.paths, state, EMBEDDED, adopting=adopting)
         prepared = prepare(target.paths, state, choices, platform="linux", added_hosts=hosts)
         install(held, prepared, platform="linux")
     return prepared

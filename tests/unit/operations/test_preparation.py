@@ -40,7 +40,7 @@ def made(target: Target, *, router: str = "") -> Prepared:
     with lock_namespace(target.paths, command="test") as held:
         state = declared(target)
         chosen = choose_local_router(target.paths, read_choices(target.paths), router)
-        prepared = prepare(target.paths, state, choose(held, state, chosen), platform="linux")
+        prepared = prepare(target.paths, state, choose(held.paths, state, chosen), platform="linux")
         install(held, prepared, platform="linux", desired=DesiredState.RUNNING)
     return prepared
 

@@ -16,7 +16,7 @@ from skupper_local.operations.applied import read_applied, write_applied
 from skupper_local.operations.create import create_site
 from skupper_local.operations.declarations import read_declarations
 from skupper_local.operations.errors import RouterNotReadyError
-from skupper_local.operations.preparation import Prepared, choose, prepare
+from skupper_local.operations.preparation import Prepared, choose, prepare, reserve_ports
 from skupper_local.operations.router_change import Former, Wanted, put_in_place
 from skupper_local.operations.router_choice import RouterChoice
 from skupper_local.operations.target import Target
@@ -98,7 +98,8 @@ class Stage:
         state = assemble(
             read_declarations(self.target.paths.input_resources).require(), namespace="west"
         ).require()
-        choices = choose(self.held, state, router)
+        choices = choose(self.held.paths, state, router)
+        reserve_ports(self.held, choices)
         return prepare(self.target.paths, state, replace(choices, keeper="own"), platform=platform)
 
     def wanted(self, image: str = "", placement: Placement = PODMAN, label: str = "wanted") -> Wanted:

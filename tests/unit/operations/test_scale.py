@@ -120,7 +120,7 @@ def test_what_a_start_works_out_and_writes_is_in_proportion(
                 resources = read_declarations(paths.input_resources).require()
                 state = assemble(resources, namespace=paths.name).require()
                 router = choose_local_router(paths, read_choices(paths), "")
-                prepared = prepare(paths, state, choose(held, state, router), platform="linux")
+                prepared = prepare(paths, state, choose(held.paths, state, router), platform="linux")
                 install(held, prepared, platform="linux")
                 plan((), prepared.configuration).lines()
                 plan(read_configuration(paths), prepared.configuration).lines()

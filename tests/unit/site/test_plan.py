@@ -35,13 +35,15 @@ def test_added_removed_and_changed_entities_are_told_apart() -> None:
     assert found.lines() == (
         "+ tcpConnector connector/new@127.0.0.1",
         "- tcpConnector connector/gone@127.0.0.1",
-        "~ tcpListener listener/moved (port)",
+        "~ tcpListener listener/moved (port: 1 -> 2)",
     )
 
 
 def test_an_attribute_that_goes_away_is_a_change() -> None:
     before = [Entity("tcpListener", {"name": "a", "observer": "none"})]
-    assert plan(before, [Entity("tcpListener", {"name": "a"})]).lines() == ("~ tcpListener a (observer)",)
+    assert plan(before, [Entity("tcpListener", {"name": "a"})]).lines() == (
+        "~ tcpListener a (observer: none -> unset)",
+    )
 
 
 def test_a_router_with_another_id_is_changed_and_not_another_one() -> None:
@@ -49,8 +51,11 @@ def test_a_router_with_another_id_is_changed_and_not_another_one() -> None:
         Entity("router", {"id": "west-1753277107-482913577"}),
         Entity("site", {"name": "west-1753277107-482913577"}),
     ]
-    after = [Entity("router", {"id": "west-6c1b0c6e"}), Entity("site", {"name": "west"})]
-    assert plan(before, after).lines() == ("~ router (id)", "~ site (name)")
+    after = [Entity("router", {"id": "west-6c1b0c6e"}), Entity("site", {"name": "west" * 20})]
+    assert plan(before, after).lines() == (
+        "~ router (id: west-1753277107-482913577 -> west-6c1b0c6e)",
+        "~ site (name)",
+    )
 
 
 def test_new_files_alone_need_no_restart() -> None:
