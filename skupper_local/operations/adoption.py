@@ -57,6 +57,13 @@ def site_platform(paths: NamespacePaths) -> tuple[Placement, Platform] | None:
     return (recorded, platform_at(recorded)) if recorded else None
 
 
+def platform_in_charge(paths: NamespacePaths) -> tuple[Placement, Platform]:
+    """As :func:`site_platform`. Without a record it is the machine itself: a start that was undone may have left a supervisor
+    there."""
+    nowhere = Placement(LINUX)
+    return site_platform(paths) or (nowhere, platform_at(nowhere))
+
+
 def reference_placement(paths: NamespacePaths) -> Placement:
     """Where the reference put the site. It records no endpoint: the engine is the one that it would use now."""
     platform = read_platform(paths) or LINUX

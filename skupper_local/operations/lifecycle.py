@@ -18,11 +18,11 @@ from skupper_local.namespace.lock import HeldLock, lock_namespace
 from skupper_local.namespace.paths import NamespacePaths
 from skupper_local.namespace.records import DesiredState, read_desired_state, write_desired_state
 from skupper_local.namespace.transaction import Change
-from skupper_local.operations.adoption import site_platform
+from skupper_local.operations.adoption import platform_in_charge, site_platform
 from skupper_local.operations.applied import forget_applied, read_applied, write_applied
 from skupper_local.operations.containers import recreation_lines, require_within_reach
 from skupper_local.operations.declarations import read_declarations
-from skupper_local.operations.placement import LINUX, Place
+from skupper_local.operations.placement import Place
 from skupper_local.operations.planned_change import (
     NO_WISHES,
     PlannedChange,
@@ -44,7 +44,6 @@ from skupper_local.operations.router_change import (
 from skupper_local.operations.router_container import clear_container
 from skupper_local.operations.runtime_status import record_statuses
 from skupper_local.operations.target import Target, platform_of
-from skupper_local.platforms.face import Placement, platform_at
 from skupper_local.platforms.linux.program import EMBEDDED
 from skupper_local.site.plan import plan
 
@@ -224,8 +223,7 @@ def teardown(target: Target) -> Outcome:
     with lock_namespace(target.paths, command=target.command, patience=_PATIENCE) as held:
         site = site_name(held.paths)
         found = site_platform(held.paths)
-        # Without a record a supervisor may be there all the same: that of a start that was undone.
-        platform = found[1] if found else platform_at(Placement(LINUX))
+        _, platform = platform_in_charge(held.paths)
         platform.remove(held.paths.home)
         held.remove_namespace()
     return Outcome(Deed.REMOVED, target.namespace, site=site, platform=platform.name if found else "")

@@ -25,6 +25,7 @@ from skupper_local.operations.adoption import (
     REFERENCE_KEEPER,
     adopted_hosts,
     adopted_image,
+    platform_in_charge,
     reference_spec,
     site_platform,
     takeover_lines,
@@ -188,11 +189,9 @@ def prepare_change(
 
 def look(paths: NamespacePaths) -> Former:
     """What is there. Raises the errors of an engine that does not answer."""
-    found = site_platform(paths)
-    if found is None:  # a start that was undone may have left a supervisor
-        platform = platform_at(Placement(LINUX))
+    placement, platform = platform_in_charge(paths)
+    if site_platform(paths) is None:
         return Former(platform, platform.inspect(paths.home), None)
-    placement, platform = found
     spec = (
         reference_spec(paths, placement)
         if placement.keeper == REFERENCE_KEEPER

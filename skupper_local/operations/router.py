@@ -9,6 +9,7 @@ from __future__ import annotations
 from skupper_local.management import RouterManagement
 from skupper_local.management.errors import ManagementError
 from skupper_local.namespace.paths import NamespacePaths
+from skupper_local.platforms.readiness import ask_router
 from skupper_local.resources import RouterAccess, decode_documents
 from skupper_local.site.observed import OBSERVED_TYPES, REMOTE_TYPES, ObservedRouter, observe
 
@@ -22,12 +23,7 @@ _MOST_REMOTE_ROUTERS = 200
 
 def ask_whether_ready(paths: NamespacePaths, seconds: float) -> str:
     """Ask the router for itself; returns why there was no answer, or an empty text."""
-    try:
-        with _connect(paths, seconds) as router:
-            router.query("router", ("id",))
-    except ManagementError as error:
-        return error.why or error.what
-    return ""
+    return ask_router(paths.router_config, paths.runtime_certs, seconds)
 
 
 def observe_router(paths: NamespacePaths, seconds: float) -> tuple[ObservedRouter | None, str]:

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from skupper_local.errors import SkupperLocalError
 from skupper_local.namespace.paths import NamespacePaths
 from skupper_local.namespace.records import Choices, read_choices
-from skupper_local.operations.adoption import site_platform
+from skupper_local.operations.adoption import platform_in_charge
 from skupper_local.operations.placement import LINUX
-from skupper_local.platforms.face import Placement, Platform, RouterReport, platform_at
+from skupper_local.platforms.face import Placement, Platform, RouterReport
 
 NOTHING_KNOWN = RouterReport(running=False, kept=False)
 
@@ -49,8 +49,7 @@ class Observer:
 
     def look_at(self, paths: NamespacePaths, *, closely: bool = False) -> Whereabouts:
         """Where the router of a namespace is; ``closely`` asks for the container, too."""
-        found = site_platform(paths)
-        placement, platform = found or (Placement(LINUX), platform_at(Placement(LINUX)))
+        placement, platform = platform_in_charge(paths)
         engine = (placement.platform, placement.endpoint)
         if placement.platform != LINUX and engine in self._silent:
             return Whereabouts(placement, platform, NOTHING_KNOWN, self._silent[engine])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from abc import ABC, abstractmethod
 
 from . import _der, _pem
 
@@ -67,14 +68,14 @@ class PublicKey:
         return hash((self._algorithm, self._bits))
 
 
-class PrivateKey:
+class PrivateKey(ABC):
     """A private key: its own form, and PKCS#8 around it."""
 
     def _traditional(self) -> tuple[str, bytes]:
         raise ValueError("this kind of key has no traditional form")
 
-    def _pkcs8(self) -> tuple[bytes, bytes]:
-        raise NotImplementedError
+    @abstractmethod
+    def _pkcs8(self) -> tuple[bytes, bytes]: ...
 
     def private_bytes(
         self,

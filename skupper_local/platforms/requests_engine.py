@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -64,7 +65,7 @@ class LoadFailedError(Exception):
     """An engine's words about a load that failed after an answer that began well."""
 
 
-class RequestsEngine:
+class RequestsEngine(ABC):
     """The verbs of :class:`skupper_local.platforms.engine.Engine`; subclasses connect, and translate what differs."""
 
     name: str
@@ -88,6 +89,7 @@ class RequestsEngine:
 
     # what differs
 
+    @abstractmethod
     def send(
         self,
         method: str,
@@ -100,22 +102,21 @@ class RequestsEngine:
         stream: bool = False,
     ) -> Response:
         """One request by the library; raises whatever the library raises."""
-        raise NotImplementedError
 
-    def facts(self) -> EngineFacts:
-        raise NotImplementedError
+    @abstractmethod
+    def facts(self) -> EngineFacts: ...
 
+    @abstractmethod
     def creation(self, spec: ContainerSpec) -> dict[str, Any]:
         """The body of the request that creates a container."""
-        raise NotImplementedError
 
+    @abstractmethod
     def request_pull(self, reference: str, login: Login | None) -> Response:
         """Ask for the image; the answer is a stream of JSON objects."""
-        raise NotImplementedError
 
+    @abstractmethod
     def loaded(self, answer: Iterator[bytes]) -> tuple[str, ...]:
         """The references in the answer to a load. Raises LoadFailedError when it failed."""
-        raise NotImplementedError
 
     # what is alike
 
@@ -151,9 +152,9 @@ class RequestsEngine:
         except (OSError, ValueError, RequestException, HTTPError, self.library_error()) as error:
             raise connection_failure(self.name, self.endpoint, error, seconds) from error
 
+    @abstractmethod
     def library_error(self) -> type[Exception]:
         """The base of what the library raises that is no error of ``requests``."""
-        raise NotImplementedError
 
     def answer(self, response: Response) -> Any:
         """The JSON of an answer."""

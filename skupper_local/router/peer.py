@@ -8,6 +8,7 @@ links mean on this kind of connection (``RouterPeer`` between routers, ``ClientP
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -261,7 +262,7 @@ class Peer:
             self.on_closed(self, event.error)
 
 
-class NetworkPeer(Peer):
+class NetworkPeer(Peer, ABC):
     """A connection to another router, of whatever role: messages and streams go over it."""
 
     stream_capability: str | None = None
@@ -274,11 +275,11 @@ class NetworkPeer(Peer):
         """A new stream towards this router."""
         return OutgoingStream(self, owner)
 
+    @abstractmethod
     def send_message(
         self, data: bytes, *, settled: bool, context: Any = None, address: str | None = None
     ) -> bool:
         """Send a complete message; ``False`` when it cannot be taken. ``address``: the service it is for, if it is for one."""
-        raise NotImplementedError
 
     def _credit(self, event: events.CreditReceived) -> None:
         if event.link in self.message_links:

@@ -14,6 +14,7 @@ import shutil
 import signal
 import subprocess
 import time
+from abc import ABC, abstractmethod
 from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar
@@ -73,7 +74,7 @@ class NetworkNamespace:
         command("ip", "netns", "del", self.name)
 
 
-class PrivateEngine:
+class PrivateEngine(ABC):
     """An engine that runs for the tests. ``user`` is the one whose it is, ``endpoint`` its socket."""
 
     platform: ClassVar[str]
@@ -101,14 +102,14 @@ class PrivateEngine:
         assert self._keeper.stdout is not None
         assert self._keeper.stdout.readline() == b"ready\n"
 
-    def hidden_directories(self) -> tuple[str, ...]:
-        raise NotImplementedError
+    @abstractmethod
+    def hidden_directories(self) -> tuple[str, ...]: ...
 
-    def _configure(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _configure(self) -> None: ...
 
-    def _command(self) -> list[str]:
-        raise NotImplementedError
+    @abstractmethod
+    def _command(self) -> list[str]: ...
 
     def _environment(self) -> dict[str, str]:
         return {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Generic, TypeVar, cast
@@ -21,19 +22,19 @@ class ExtensionNotFound(Exception):  # noqa: N818 - the name of the original
     """A certificate does not hold the extension."""
 
 
-class ExtensionType:
+class ExtensionType(ABC):
     """What an extension says."""
 
     oid: ClassVar[ObjectIdentifier]
 
+    @abstractmethod
     def encode(self) -> bytes:
         """The extension's value in DER."""
-        raise NotImplementedError
 
     @classmethod
     def decode(cls, der: bytes) -> ExtensionType:
         """The extension from its value. Raises ``ValueError``."""
-        raise NotImplementedError
+        raise ValueError("an extension of this kind has no readable value")
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import ClassVar
 
@@ -17,15 +18,15 @@ class UnsupportedGeneralNameType(Exception):  # noqa: N818 - the name of the ori
     """A kind of general name that nobody reads."""
 
 
-class GeneralName:
+class GeneralName(ABC):
     """A name of some kind; equal to one of the same kind and value."""
 
     tag: ClassVar[int]
     value: object
 
+    @abstractmethod
     def encode(self) -> bytes:
         """The name in DER."""
-        raise NotImplementedError
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, GeneralName):
