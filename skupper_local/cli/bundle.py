@@ -32,7 +32,7 @@ from skupper_local.cli.commands import SiteCommand, target_of
     metavar="PATH",
     help="The file to write, or a directory for it.  [default: bundles/ in the data directory]",
 )
-@click.option("--force", is_flag=True, help="Replace a file of that name.")
+@click.option("--force", is_flag=True, help="Replace a file of that name that is no bundle of this site.")
 @click.pass_context
 def generate_bundle(
     context: click.Context, name: str, directory: str, kind: str, output: str, force: bool

@@ -21,6 +21,7 @@ import json
 import re
 import shlex
 import tarfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -53,6 +54,7 @@ TARBALL, SHELL_SCRIPT = "tarball", "shell-script"
 _ENDING = {TARBALL: ".tar.gz", SHELL_SCRIPT: ".sh"}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _MARKER = b"\n__TARBALL_CONTENT__\n"
+_GZIP = b"\x1f\x8b"
 _KEY = "tls.key"
 MANIFEST_VERSION = 1
 
@@ -111,15 +113,15 @@ def generate_bundle(
             next_step="give another name, and the place with -o",
         )
     path = _path(target, name, kind, output)
-    if path.exists() and not force:
-        raise BundleExistsError(
-            f"{path} is there already",
-            why="a bundle replaces no file unasked",
-            next_step="give another name, or --force to replace it",
-        )
     platform = platform_of(target)
     resources, issuers, certificates, warnings = _read(target, directory)
     site = next(item for item in resources if isinstance(item, Site))
+    if path.exists() and not force and _site_in(path) != site.name:
+        raise BundleExistsError(
+            f"{path} is there already",
+            why=f"it is no bundle of site {site.name}, and nothing else is replaced unasked",
+            next_step="give another name, or --force to replace it",
+        )
     program = carried_files()
     files = {f"input/resources/{file_name(item)}": encode_resource(item).encode() for item in resources}
     for part, found in (("issuers", issuers), ("certs", certificates)):
@@ -177,6 +179,19 @@ def _path(target: Target, name: str, kind: str, output: str) -> Path:
         return target.paths.data_home / "bundles" / file
     given = Path(output)
     return given / file if given.is_dir() or output.endswith("/") else given
+
+
+def _site_in(path: Path) -> str:
+    """The site of a bundle that lies there; empty for any other file. A bundle is made of declarations, so that a newer one may
+    take its place: whoever makes it again, as the reference's Ansible modules do, loses nothing."""
+    try:
+        content = path.read_bytes()
+        archive = content if content.startswith(_GZIP) else content.partition(_MARKER)[2]
+        with tarfile.open(fileobj=io.BytesIO(archive)) as found:
+            record = found.extractfile(BUNDLE_RECORD)
+            return str(json.load(record)["site"]) if record else ""
+    except (OSError, EOFError, ValueError, KeyError, TypeError, zlib.error, tarfile.TarError):
+        return ""
 
 
 def _read(

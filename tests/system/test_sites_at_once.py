@@ -42,12 +42,12 @@ def test_two_that_declare_do_not_lose_each_others_work(machine: Machine, tmp_pat
         file = tmp_path / f"{turn}.yaml"
         file.write_text(
             "---\n".join(
-                LISTENER % (f"{one}{turn}", one, 20_000 + 3 * turn + at) for at, one in enumerate("bc")
+                LISTENER % (f"{one}{turn}", one, 20_000 + 2 * turn + at) for at, one in enumerate("bc")
             )
         )
         ran = both(
             machine,
-            f"listener create a{turn} {21_000 + turn} --host {HOST} -n west",
+            f"listener create a{turn} {25_000 + turn} --host {HOST} -n west",
             f"system apply -f {file} -n west",
         )
         assert [status for status, _ in ran] == [0, 0], ran

@@ -125,11 +125,20 @@ def test_licences_of_what_is_carried_come_along() -> None:
         assert any("METADATA" in file for file in own), name
 
 
-def test_a_file_is_replaced_only_when_asked(target: Target, declared: Path) -> None:
-    made(target, declared)
-    with pytest.raises(BundleExistsError):
-        made(target, declared)
-    made(target, declared, force=True)
+@pytest.mark.parametrize("kind", ["tarball", "shell-script"])
+def test_a_bundle_of_the_same_site_is_replaced_and_any_other_file_only_when_asked(
+    target: Target, declared: Path, kind: str
+) -> None:
+    path = made(target, declared, kind=kind).path
+    made(target, declared, kind=kind)
+    for other in (b"", b"mine", path.read_bytes()[:-3000], b"\x1f\x8bno archive"):
+        path.write_bytes(other)
+        with pytest.raises(BundleExistsError):
+            made(target, declared, kind=kind)
+        assert path.read_bytes() == other
+    made(target, declared, kind=kind, force=True)
+    assert path.stat().st_size > 100_000
+    assert made(target, declared, kind=kind).path == path
 
 
 def test_a_directory_may_be_given_for_the_bundle(target: Target, declared: Path, tmp_path: Path) -> None:
