@@ -590,3 +590,29 @@ def test_a_full_disk_leaves_the_running_router_alone(
     assert ran.stderr.count("error [") == 1
     assert running(engines, platform).id == before.id
     machine.ok("system reload -n west")
+
+
+def test_a_dry_run_makes_pulls_and_restarts_nothing(
+    machine: Machine, engines: Engines, platform: str
+) -> None:
+    machine.ok("site create west -n west")
+    assert "would be started" in machine.ok("system reload --dry-run -n west")
+    assert container(engines, platform) is None
+    machine.ok("system start -n west")
+    before = running(engines, platform)
+    assert "would run on: nothing has changed" in machine.ok("system reload --dry-run -n west")
+    machine.ok("listener create backend 18080 --host 127.0.0.1 -n west")
+    foreseen = json.loads(machine.ok("system reload --dry-run -n west -o json"))
+    assert foreseen["router"] == "restarted"
+    assert "+ tcpListener listener/backend" in foreseen["configuration"]
+    assert running(engines, platform) == before
+    absent = replace(machine, further={**machine.further, "SKUPPER_ROUTER_IMAGE": "localhost/absent:1"})
+    absent.ok("site create other -n other")
+    ran = absent.run("system reload --dry-run -n other")
+    assert ran.returncode == 0, ran.stderr
+    assert "localhost/absent:1 would be pulled first" in ran.stderr
+    ran = absent.run("system reload --dry-run --pull never -n other")
+    assert ran.returncode == 1
+    assert "localhost/absent:1" in ran.stderr
+    machine.ok("system teardown --force -n other")
+    machine.ok("system teardown --force -n west")
