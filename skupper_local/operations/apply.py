@@ -23,6 +23,7 @@ from skupper_local.operations.declarations import (
     remove_declarations,
 )
 from skupper_local.operations.errors import SourceUnreadableError
+from skupper_local.operations.ports import port_warnings
 from skupper_local.operations.target import Target, platform_of
 from skupper_local.resources import (
     InvalidResourcesError,
@@ -144,6 +145,7 @@ def apply_sources(
     )
     with lock_namespace(target.paths, command=target.command) as held:
         written = declare(held, resources, force=False, overwrite=True, instead_of=instead_of)
+    warnings.extend(port_warnings(target.paths, written))
     return Applied(
         tuple(item for item in written if item.outcome is not Outcome.DELETED),
         tuple(warnings),

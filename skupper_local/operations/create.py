@@ -368,6 +368,14 @@ def _create(target: Target, resource: Resource, *, force: bool) -> Created:
     with lock_namespace(target.paths, command=target.command) as held:
         _require_one_listener(target, read_declarations(held.paths.input_resources), resource)
         written = declare(held, (resource,), force=force)
+    return created(target, written, warnings)
+
+
+def created(target: Target, written: tuple[Written, ...], warnings: tuple[str, ...]) -> Created:
+    """What was declared, with what is in the way of it."""
+    from skupper_local.operations.ports import port_warnings
+
+    warnings = (*warnings, *port_warnings(target.paths, written))
     return Created(written, target.paths.router_config.exists(), warnings)
 
 

@@ -15,11 +15,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from skupper_local.entities import Entity
-from skupper_local.errors import SkupperLocalError
 from skupper_local.host import machine
 from skupper_local.namespace.lock import HeldLock, lock_port_choices
-from skupper_local.namespace.paths import NamespacePaths, list_namespaces
-from skupper_local.namespace.records import Choices, DesiredState, read_choices, read_desired_state
+from skupper_local.namespace.paths import NamespacePaths
+from skupper_local.namespace.records import Choices, read_choices
 from skupper_local.namespace.resource_files import read_credential_directories
 from skupper_local.operations.adoption import (
     REFERENCE_KEEPER,
@@ -36,11 +35,11 @@ from skupper_local.operations.errors import NoSiteError
 from skupper_local.operations.image import KIND_LABEL, choose_policy
 from skupper_local.operations.placement import LINUX, Place, choose_place
 from skupper_local.operations.ports import (
-    Socket,
     require_apart,
     require_free,
     require_open_files,
     sockets_of,
+    sockets_of_others,
     sockets_on_machine,
 )
 from skupper_local.operations.preparation import (
@@ -242,21 +241,8 @@ def require_ready(paths: NamespacePaths, change: PlannedChange) -> None:
 
     sockets = sockets_on_machine(wanted.prepared.configuration, wanted.spec.container, called=called)
     held = sockets_on_machine(running_configuration(paths, change.former), former)
-    require_apart(sockets, held, _sockets_of_others(paths))
+    require_apart(sockets, held, sockets_of_others(paths))
     require_free(sockets, held)
-
-
-def _sockets_of_others(paths: NamespacePaths) -> Iterator[tuple[str, dict[Socket, str]]]:
-    """The sockets of every other namespace that runs, or is to run when the machine is up again."""
-    for other in list_namespaces(paths.data_home):
-        if other.name == paths.name:
-            continue
-        with suppress(SkupperLocalError, OSError):  # a damaged record of another site is that site's trouble
-            if read_desired_state(other) is not DesiredState.RUNNING:
-                continue
-            container = read_router_record(other.router_record).container
-            found = sockets_on_machine(read_configuration(other), container)
-            yield other.name, {socket: f"{what} of namespace {other.name}" for socket, what in found.items()}
 
 
 def no_site(paths: NamespacePaths) -> NoSiteError:

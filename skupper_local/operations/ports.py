@@ -5,13 +5,21 @@ A router that cannot bind a port says so in its log and goes on without it; a pe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import NamedTuple
 
 from skupper_local.entities import Entity
+from skupper_local.errors import SkupperLocalError
 from skupper_local.host import ports
+from skupper_local.namespace.paths import NamespacePaths, list_namespaces
+from skupper_local.namespace.records import DesiredState, read_desired_state
+from skupper_local.operations.declarations import Outcome, Written
 from skupper_local.operations.errors import OpenFilesLimitError, PortInUseError
+from skupper_local.operations.preparation import read_configuration
 from skupper_local.platforms.container import HOST_NETWORK, ContainerSpec
+from skupper_local.platforms.record import read_router_record
+from skupper_local.resources import Listener, MultiKeyListener
 from skupper_local.site.sockets import Socket as SiteSocket
 from skupper_local.site.sockets import SocketTable
 
@@ -59,6 +67,49 @@ def sockets_on_machine(
         return inside
     names = {socket.port: what for socket, what in inside.items()}
     return {Socket(item.host, item.port): names[item.port] for item in container.ports if item.port in names}
+
+
+def sockets_of_others(paths: NamespacePaths) -> Iterator[tuple[str, dict[Socket, str]]]:
+    """The sockets of every other namespace that runs, or is to run when the machine is up again."""
+    for other in list_namespaces(paths.data_home):
+        if other.name == paths.name:
+            continue
+        with suppress(SkupperLocalError, OSError):  # a damaged record of another site is that site's trouble
+            if read_desired_state(other) is not DesiredState.RUNNING:
+                continue
+            container = read_router_record(other.router_record).container
+            found = sockets_on_machine(read_configuration(other), container)
+            yield other.name, {socket: f"{what} of namespace {other.name}" for socket, what in found.items()}
+
+
+def port_warnings(paths: NamespacePaths, written: Iterable[Written]) -> tuple[str, ...]:
+    """What is in the way of the listeners that were just declared, on this machine now: a start or reload would refuse them."""
+    listeners = [
+        item.resource
+        for item in written
+        if item.outcome in (Outcome.ADDED, Outcome.CHANGED)
+        and isinstance(item.resource, Listener | MultiKeyListener)
+    ]
+    if not listeners:
+        return ()
+    ours = _table(sockets_of(read_configuration(paths)))
+    others = [_table(sockets) for _, sockets in sockets_of_others(paths)]
+    taken: list[tuple[Listener | MultiKeyListener, str]] = []
+    for listener in listeners:
+        asked = SiteSocket(listener.host, listener.port, "")
+        if ours.in_the_way(asked):
+            continue
+        other = next((found for table in others if (found := table.in_the_way(asked))), None)
+        reason = f"it is the port of {other.owner}" if other else ports.bind_problem(*asked[:2])
+        if reason:
+            taken.append((listener, reason))
+    holders = ports.holders_of({listener.port for listener, _ in taken})
+    told = []
+    for listener, reason in taken:
+        holder = holders.get(listener.port, "") if "in use" in reason else ""
+        by = f" by {holder}" if holder else ""
+        told.append(f"{listener.title}: port {listener.port} cannot be bound at present: {reason}{by}")
+    return tuple(told)
 
 
 def require_apart(

@@ -15,6 +15,7 @@ from skupper_local.operations.create import (
     Created,
     check_arguments,
     containers_in_reach,
+    created,
     parse_strategy,
     refused,
     require_tls,
@@ -160,7 +161,7 @@ def _update(
         resource = replace(require_valid(changed(present.resource)), origin=None)  # not as the file has it
         warnings = containers_in_reach(target, resource) if isinstance(resource, Connector) else ()
         written = declare(held, (resource,), force=True)
-    return Created(written, target.paths.router_config.exists(), warnings)
+    return created(target, written, warnings)
 
 
 def _said(**values: Any) -> dict[str, Any]:

@@ -126,6 +126,9 @@ def test_two_sites_of_one_machine_do_not_have_one_listener(machine: Machine) -> 
         machine.ok(f"site create {namespace} -n {namespace}")
         machine.ok(f"listener create backend {port} --host {HOST} -n {namespace}")
     machine.ok("system start -n west")
+    warned = machine.run(f"listener create third {port} --host {HOST} -n third")
+    assert warned.returncode == 0
+    assert "it is the port of listener backend of namespace west" in warned.stderr
     ran = machine.run("system start -n east")
     assert ran.returncode == 1
     assert f"Listener-backend.yaml:1): {HOST}:{port}: listener backend of namespace west" in ran.stderr

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import socket
 import stat
 from pathlib import Path
 
@@ -322,3 +323,19 @@ def test_an_update_says_anew_where_the_server_of_a_connector_is(skupper: Run, da
     ran = skupper("connector update web --host localhost --container web")
     assert ran.status == 2
     assert "Give one of --host, --container" in ran.err
+
+
+def test_a_port_that_is_taken_at_present_is_said_when_it_is_declared(skupper: Run, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        port = holder.getsockname()[1]
+        ran = skupper(f"listener create a {port} --host 127.0.0.1")
+        assert ran.status == 0
+        assert (
+            f"Listener a: port {port} cannot be bound at present: address already in use by process"
+            in ran.err
+        )
+        file = tmp_path / "b.yaml"
+        file.write_text(skupper(f"listener generate b {port} --host 127.0.0.1").out)
+        skupper("listener delete a")
+        assert f"Listener b: port {port} cannot be bound at present" in skupper(f"system apply -f {file}").err
+    assert "cannot be bound" not in skupper("listener update b --routing-key c").err
