@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import random
 import socket
+import ssl
 from typing import TYPE_CHECKING
 
 from skupper_local.amqp.tls_stream import TlsStream
@@ -12,6 +14,7 @@ from skupper_local.errors import SkupperLocalError
 from skupper_local.router.configuration import ConnectorSettings
 from skupper_local.router.handshake import (
     HANDSHAKE_TIMEOUT,
+    answer_to_sasl,
     certificate_user,
     prepare,
     start_peer,
@@ -50,6 +53,9 @@ class Dialer:
         self.peer: Peer | None = None
         self._router = router
         self._task: asyncio.Task[None] | None = None
+        self._trial: asyncio.Task[None] | None = None
+        self._context: ssl.SSLContext | None = None
+        """With what the open connection was made."""
         self._error: AmqpError | None = None
         self._failover: list[tuple[str, int]] = []
         profiles = router.configuration.proxy_profiles
@@ -61,8 +67,60 @@ class Dialer:
 
     def close(self) -> None:
         """Dial no more; the connection goes on."""
-        if self._task is not None:
-            self._task.cancel()
+        for task in (self._task, self._trial):
+            if task is not None:
+                task.cancel()
+
+    def credentials_read(self) -> None:
+        """The certificate files were read again: judge the open connection by them if they changed.
+
+        Another connection is tried with them, up to the point where the peer accepted our certificate. If it succeeds, as
+        after a renewal, the open one stays; if not, it is closed, as it could not be made any more: the link would otherwise
+        count as good until it breaks, long after the mistake.
+        """
+        profile, peer = self.settings.ssl_profile, self.peer
+        if profile is None or peer is None or self._router.tls.client(profile) is self._context:
+            return
+        if self._trial is not None:
+            self._trial.cancel()
+        self._trial = self._router.spawn(self._judge(peer))
+
+    async def _judge(self, peer: Peer) -> None:
+        context = self._router.tls.client(self.settings.ssl_profile or "")
+        delay = FIRST_DELAY
+        while self.peer is peer:
+            verdict = await self._try_credentials()
+            if verdict == "":
+                self._context = context
+                self._router.log.info(f"connector {self.settings.name}: stays, its new credentials are good")
+                return
+            if verdict is not None and self.peer is peer:
+                peer.transport.abort(verdict)
+                return
+            # The peer cannot be reached at the moment, which says nothing about the credentials.
+            delay = min(delay * 2, LONGEST_DELAY)
+            await asyncio.sleep(delay)
+
+    async def _try_credentials(self) -> str | None:
+        """Why a connection with the credentials as they are now fails; empty when none fails, None when that is not known."""
+        reason: str | None = None
+        for endpoint, target in await self._endpoints():
+            sock: socket.socket | None = None
+            try:
+                sock, tls = await self._reach(endpoint, target)
+                assert tls is not None
+                async with asyncio.timeout(HANDSHAKE_TIMEOUT):
+                    await answer_to_sasl(self._router.loop, tls)
+            except (ssl.SSLError, SkupperLocalError, ConnectionResetError, BrokenPipeError) as error:
+                reason = tls_reason(error)
+            except (OSError, TimeoutError, ValueError) as error:
+                self._router.log.debug(f"connector {self.settings.name}: not judged: {tls_reason(error)}")
+            else:
+                return ""
+            finally:
+                if sock is not None:
+                    sock.close()
+        return reason
 
     async def _run(self) -> None:
         delay = FIRST_DELAY
@@ -90,40 +148,49 @@ class Dialer:
                 self._fail(tls_reason(error))
         return found
 
-    async def _connection(self, endpoint: SocketAddress, target: tuple[str, int]) -> bool:
-        """One attempt, and the life of the connection if it succeeds. Returns whether it ever opened."""
+    async def _reach(
+        self, endpoint: SocketAddress, target: tuple[str, int]
+    ) -> tuple[socket.socket, TlsStream | None]:
+        """A connection to the peer, verified. Raises ``OSError``, ``TimeoutError``, ``ValueError``, ``SkupperLocalError``."""
         settings, router = self.settings, self._router
         family, kind, protocol, address = endpoint
-        sock: socket.socket | None = None
+        sock = socket.socket(family, kind, protocol)
         try:
-            tls: TlsStream | None = None
-            user = version = cipher = None
-            sock = socket.socket(family, kind, protocol)
             prepare(sock)
             async with asyncio.timeout(CONNECT_TIMEOUT):
                 await router.loop.sock_connect(sock, address)
                 if self._proxy is not None:
                     await open_way(router.loop, sock, *target, self._proxy)
-            mechanisms = settings.sasl_mechanisms
-            if settings.ssl_profile is not None:
-                context = router.tls.client(settings.ssl_profile)
-                async with asyncio.timeout(HANDSHAKE_TIMEOUT):
-                    tls = await tls_over(router.loop, sock, context, server=False, host=settings.host)
-                if settings.verify_hostname:
-                    verify_peer_name(tls.peer_certificate or {}, settings.host)
-                user = certificate_user(tls)
-                version = tls.version
-                cipher = tls.cipher
-                mechanisms = mechanisms or ("EXTERNAL", "ANONYMOUS")
+            if settings.ssl_profile is None:
+                return sock, None
+            context = router.tls.client(settings.ssl_profile)
+            async with asyncio.timeout(HANDSHAKE_TIMEOUT):
+                tls = await tls_over(router.loop, sock, context, server=False, host=settings.host)
+            if settings.verify_hostname:
+                verify_peer_name(tls.peer_certificate or {}, settings.host)
+            if router.tls.client(settings.ssl_profile) is not context:
+                raise ConnectionAbortedError(errno.ECONNABORTED, "the credentials were replaced meanwhile")
+        except BaseException:
+            sock.close()
+            raise
+        return sock, tls
+
+    async def _connection(self, endpoint: SocketAddress, target: tuple[str, int]) -> bool:
+        """One attempt, and the life of the connection if it succeeds. Returns whether it ever opened."""
+        settings, router = self.settings, self._router
+        user = version = cipher = None
+        mechanisms = settings.sasl_mechanisms
+        try:
+            sock, tls = await self._reach(endpoint, target)
         except (OSError, TimeoutError, ValueError, SkupperLocalError) as error:
-            if sock is not None:
-                sock.close()
             self._fail(tls_reason(error))
             return False
-        except BaseException:
-            if sock is not None:
-                sock.close()
-            raise
+        if tls is not None:
+            self._context = router.tls.client(settings.ssl_profile or "")
+            user = certificate_user(tls)
+            version = tls.version
+            cipher = tls.cipher
+            mechanisms = mechanisms or ("EXTERNAL", "ANONYMOUS")
         closed: asyncio.Future[None] = router.loop.create_future()
         self._error = None
 

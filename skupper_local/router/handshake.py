@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import socket
 import ssl
@@ -12,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from skupper_local import __version__
 from skupper_local.amqp.connection import Connection, ConnectionSettings
-from skupper_local.amqp.tls_stream import TlsStream
+from skupper_local.amqp.performatives import SASL_HEADER
+from skupper_local.amqp.tls_stream import READ_SIZE, TlsStream
 from skupper_local.amqp.transport import AmqpTransport
 from skupper_local.amqp.types import Symbol
 from skupper_local.router.attached_edge import AttachedEdge
@@ -52,21 +54,48 @@ async def tls_over(
     """Do the TLS handshake on a connected socket. Raises ``OSError`` (``ssl.SSLError`` included)."""
     tls = TlsStream(sock, context, server=server, host=host)
     while not tls.handshake():
-        ready: asyncio.Future[None] = loop.create_future()
-
-        def wake(ready: asyncio.Future[None] = ready) -> None:
-            if not ready.done():
-                ready.set_result(None)
-
-        loop.add_reader(tls.fd, wake)
-        if tls.unsent:
-            loop.add_writer(tls.fd, wake)
-        try:
-            await ready
-        finally:
-            loop.remove_reader(tls.fd)
-            loop.remove_writer(tls.fd)
+        await _ready(loop, tls)
     return tls
+
+
+async def answer_to_sasl(loop: asyncio.AbstractEventLoop, tls: TlsStream) -> None:
+    """Begin SASL and wait for the peer to go on with it. The caller sets the time limit and closes the socket.
+
+    With TLS 1.3 a client knows only from what comes after the handshake whether its certificate was accepted. Raises
+    ``OSError`` (``ssl.SSLError`` included).
+    """
+    tls.encrypt(SASL_HEADER)
+    tls.flush()
+    answer = memoryview(bytearray(READ_SIZE))
+    while True:
+        try:
+            if not tls.read_into(answer):
+                raise ConnectionResetError(
+                    errno.ECONNRESET, "the peer closed the connection after the TLS handshake"
+                )
+        except BlockingIOError:
+            await _ready(loop, tls)
+            tls.flush()
+        else:
+            return
+
+
+async def _ready(loop: asyncio.AbstractEventLoop, tls: TlsStream) -> None:
+    """Wait until the socket is readable, or writable if something waits to be sent."""
+    ready: asyncio.Future[None] = loop.create_future()
+
+    def wake() -> None:
+        if not ready.done():
+            ready.set_result(None)
+
+    loop.add_reader(tls.fd, wake)
+    if tls.unsent:
+        loop.add_writer(tls.fd, wake)
+    try:
+        await ready
+    finally:
+        loop.remove_reader(tls.fd)
+        loop.remove_writer(tls.fd)
 
 
 def certificate_user(tls: TlsStream) -> str | None:

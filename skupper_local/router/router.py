@@ -199,7 +199,7 @@ class Router:
             task.cancel()
 
     def reload_certificates(self) -> None:
-        """Read every certificate file again; connections made from now on use them."""
+        """Read every certificate file again; connections made from now on use them, links that stand are judged by them."""
         problems = self.tls.reload()
         for problem in problems:
             self.log.error(f"certificates kept as they were: {problem}")
@@ -209,6 +209,8 @@ class Router:
             listener.refresh_tls()
         for http_listener in self.http_listeners:
             http_listener.refresh_tls()
+        for dialer in self.dialers:
+            dialer.credentials_read()
         self.log.info("certificates read again")
 
     def _endpoints(self) -> list[TcpListenerEndpoint | TcpConnectorEndpoint]:

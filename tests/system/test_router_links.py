@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.rig.certificates import Authority
+from tests.rig.certificates import Authority, Credentials
 from tests.rig.configuration import Configuration
 from tests.rig.management import add_management, entities, entity, wait_for
 from tests.rig.network import Network
@@ -353,3 +353,88 @@ def test_a_listener_whose_certificate_is_broken_says_so(tmp_path: Path) -> None:
         with _dialling(tmp_path, lambda item: item.dial("link", port, client)) as (dialler, _):
             wait_for(dialler, "connector", "link", lambda seen: seen["connectionStatus"] == "SUCCESS", 8)
         assert "connectionMsg" not in entity(management, "listener", "mine-inter-router")
+
+
+def _copy(source: Credentials, target: Credentials, *files: str) -> None:
+    for name in files:
+        getattr(target, name).write_bytes(getattr(source, name).read_bytes())
+
+
+@pytest.mark.parametrize(
+    ("files", "reason"),
+    [
+        (("certificate", "key", "ca"), "certificate verification failed"),
+        (("ca",), "certificate verification failed"),
+        (("certificate", "key"), "unknown ca"),
+    ],
+)
+def test_a_link_that_its_new_credentials_could_not_make_does_not_go_on_with_the_old_ones(
+    tmp_path: Path, files: tuple[str, ...], reason: str
+) -> None:
+    ours, foreign = Authority(tmp_path / "ours"), Authority(tmp_path / "foreign", "foreign-ca")
+    with Network(tmp_path / "network") as network:
+        node = network.add("listener", EMBEDDED)
+        port = free_port()
+        node.configuration.listen(port, ours.server("server"), name="mine")
+        network.start()
+        client, wrong = ours.client("client"), foreign.client("client")
+        good = {name: getattr(client, name).read_bytes() for name in files}
+        with _dialling(tmp_path, lambda item: item.dial("link", port, client)) as (management, process):
+            wait_for(management, "connector", "link", lambda seen: seen["connectionStatus"] == "SUCCESS")
+            _copy(wrong, client, *files)
+            process.process.send_signal(signal.SIGHUP)
+            failed = wait_for(
+                management, "connector", "link", lambda seen: seen["connectionStatus"] == "FAILED", 5
+            )
+            assert reason in failed["connectionMsg"].lower()
+            time.sleep(1)
+            assert reason in entity(management, "connector", "link")["connectionMsg"].lower()
+            for name, content in good.items():
+                getattr(client, name).write_bytes(content)
+            process.process.send_signal(signal.SIGHUP)
+            wait_for(management, "connector", "link", lambda seen: seen["connectionStatus"] == "SUCCESS", 10)
+            assert "Traceback" not in process.log_text() + node.process.log_text()
+
+
+def test_a_renewed_certificate_breaks_no_connection(tmp_path: Path) -> None:
+    authority = Authority(tmp_path / "certificates")
+    with echo_service() as echo, Network(tmp_path / "network") as network:
+        west, east = network.add("west", EMBEDDED), network.add("east", EMBEDDED)
+        port, server, client = free_port(), authority.server("server"), authority.client("client")
+        west.configuration.listen(port, server, name="mine")
+        east.configuration.dial("link", port, client)
+        network.expose("east", "echo", echo)
+        listener = network.consume("west", "echo")
+        management = add_management(east)
+        network.start()
+        with connect(listener) as lasting:
+            lasting.sendall(b"before")
+            assert lasting.recv(16) == b"before"
+            for unreachable in (False, True):
+                authority.client("client")
+                if unreachable:
+                    # A peer that takes no new connections says nothing about the credentials.
+                    west.process.process.send_signal(signal.SIGSTOP)
+                east.process.process.send_signal(signal.SIGHUP)
+                time.sleep(1)
+                if unreachable:
+                    west.process.process.send_signal(signal.SIGCONT)
+                deadline = time.monotonic() + 15
+                while east.process.log_text().count("its new credentials are good") < 1 + unreachable:
+                    assert time.monotonic() < deadline
+                    time.sleep(0.05)
+                lasting.sendall(b"after")
+                assert lasting.recv(16) == b"after"
+            authority.server("server")
+            west.process.process.send_signal(signal.SIGHUP)
+            east.process.process.send_signal(signal.SIGHUP)
+            time.sleep(0.5)
+            lasting.sendall(b"later")
+            assert lasting.recv(16) == b"later"
+        assert east.process.log_text().count("its new credentials are good") == 2, (
+            "nothing changed the last time"
+        )
+        assert (
+            len([item for item in entities(management, "connection") if item["role"] == "inter-router"]) == 1
+        )
+        assert east.process.complaints() == west.process.complaints() == []

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.rig.machine import COMMAND, Linked, Machine, eventually, http_server, link_two_sites
 from tests.rig.ports import HOST, free_port
@@ -175,6 +176,33 @@ def test_a_link_that_cannot_connect_says_why(machine: Machine) -> None:
     machine.ok("system apply -f - -n east", text=text)
     machine.ok("system start -n east")
     eventually(lambda: "refused" in machine.ok("link status -n east").lower())
+
+
+def _with_credentials_of(link: str, other: str) -> str:
+    """A generated link, with the keys and the CA of another one in its Secret."""
+    ours, theirs = ([*yaml.safe_load_all(text)] for text in (link, other))
+    [secret] = [item for item in ours if item["kind"] == "Secret"]
+    [secret["data"]] = [item["data"] for item in theirs if item["kind"] == "Secret"]
+    return str(yaml.safe_dump_all(ours))
+
+
+def test_wrong_credentials_for_a_link_are_told_once_they_are_in_effect(linked: Linked) -> None:
+    machine = linked.machine
+    eventually(lambda: " Ready " in machine.ok("link status -n east"))
+    good = machine.ok(f"link generate --host {HOST} -n west")
+    machine.ok("site create stranger --enable-link-access -n stranger")
+    machine.ok("system start -n stranger")
+    wrong = _with_credentials_of(good, machine.ok(f"link generate --host {HOST} -n stranger"))
+    before = machine.routers("east")
+    machine.ok("system apply -f - -n east", text=wrong)
+    machine.ok("system reload -n east")
+    eventually(lambda: "certificate verification failed" in machine.ok("link status -n east"))
+    assert " Pending " in machine.ok("link status -n east")
+    machine.ok("system apply -f - -n east", text=good)
+    machine.ok("system reload -n east")
+    eventually(lambda: answered(linked))
+    eventually(lambda: " Ready " in machine.ok("link status -n east"))
+    assert machine.routers("east") == before
 
 
 def test_teardown_leaves_nothing_of_a_site(machine: Machine) -> None:
