@@ -13,6 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from skupper_local.site.router_reasons import plain_reason
+
 Answers = Mapping[str, Sequence[Mapping[str, Any]]]
 
 _PREFIX = "io.skupper.router."
@@ -40,6 +42,7 @@ REMOTE_TYPES: tuple[str, ...] = tuple(
 
 _LINK_ROLES = ("inter-router", "edge")
 _NAME_LIMIT = 253
+_MESSAGE_LIMIT = 1000
 # The id of a reference's router ends with seconds and nanoseconds, ours with eight characters of the site id.
 _GENERATED_ID = re.compile(r"(?P<site>.+?)-(?:\d{9,11}-\d{1,9}|[0-9a-f]{8})")
 
@@ -116,7 +119,8 @@ class RemoteRouter:
 class ObservedRouter:
     """The router now. ``nodes`` are the ids of all other routers it can reach; ``destinations`` counts connectors by key.
 
-    ``listener_addresses`` holds, for each listener with several routing keys, the number of each key.
+    ``listener_addresses`` holds, for each listener with several routing keys, the number of each key. ``servers`` is no word
+    of the router: why a server (host, port) takes no connections, as this machine sees it; empty when it takes them.
 
     See :func:`observe`.
     """
@@ -131,6 +135,7 @@ class ObservedRouter:
     listener_addresses: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     destinations: Mapping[str, int] = field(default_factory=dict)
     remote_routers: Mapping[str, RemoteRouter] = field(default_factory=dict)
+    servers: Mapping[tuple[str, int], str] = field(default_factory=dict)
 
     def incoming_links(self) -> tuple[Connection, ...]:
         """The links that other sites dialled, one for each remote router."""
@@ -199,11 +204,16 @@ def _entities(answers: Answers, short: str) -> Iterator[Mapping[str, Any]]:
     return iter(answers.get(_PREFIX + short) or answers.get(short) or ())
 
 
-def _text(entity: Mapping[str, Any], attribute: str) -> str:
+def _text(entity: Mapping[str, Any], attribute: str, limit: int = _NAME_LIMIT) -> str:
     value = entity.get(attribute)
     if isinstance(value, str):
-        return value[:_NAME_LIMIT]
-    return "" if value is None or isinstance(value, bool) else str(value)[:_NAME_LIMIT]
+        return value[:limit]
+    return "" if value is None or isinstance(value, bool) else str(value)[:limit]
+
+
+def _message(entity: Mapping[str, Any], attribute: str = "connectionMsg") -> str:
+    """What the router says of a connection, in plain words."""
+    return plain_reason(_text(entity, attribute, _MESSAGE_LIMIT))[:_NAME_LIMIT]
 
 
 def _connection(entity: Mapping[str, Any]) -> Connection:
@@ -214,7 +224,7 @@ def _connection(entity: Mapping[str, Any]) -> Connection:
         incoming=_text(entity, "dir") == "in",
         up=entity.get("operStatus") in (None, "up"),
         user=_text(entity, "user"),
-        reason=_text(entity, "reason"),
+        reason=_message(entity, "reason"),
     )
 
 
@@ -224,7 +234,7 @@ def _dialler(entity: Mapping[str, Any]) -> Dialler:
         host=_text(entity, "host"),
         port=_text(entity, "port"),
         up=_text(entity, "connectionStatus").upper() == "SUCCESS",
-        message=_text(entity, "connectionMsg"),
+        message=_message(entity),
     )
 
 
