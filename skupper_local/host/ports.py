@@ -119,6 +119,16 @@ def holders_of(wanted: Collection[int]) -> dict[int, str]:
     return holders
 
 
+def listening_addresses(
+    wanted: Collection[int],
+) -> dict[int, list[ipaddress.IPv4Address | ipaddress.IPv6Address]]:
+    """The addresses at which somebody listens, for each of these ports that has any."""
+    found: dict[int, list[ipaddress.IPv4Address | ipaddress.IPv6Address]] = {}
+    for port, row in _listening_rows(wanted) if wanted else ():
+        found.setdefault(port, []).append(_address(row[1].rpartition(":")[0]))
+    return found
+
+
 def _listening_rows(wanted: Collection[int]) -> list[tuple[int, list[str]]]:
     """What the kernel says of the sockets that listen on these ports, by port (proc(5), /proc/net/tcp)."""
     listening = "0A"
@@ -138,12 +148,16 @@ def _listening_rows(wanted: Collection[int]) -> list[tuple[int, list[str]]]:
 
 
 def _is_loopback(host: str) -> bool:
-    """Of an address as in /proc/net/tcp: 32-bit words in the order of the machine's bytes."""
+    return _address(host).is_loopback
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """An address as in /proc/net/tcp: 32-bit words in the order of the machine's bytes."""
     words = [int(host[start : start + 8], 16) for start in range(0, len(host), 8)]
     packed = b"".join(word.to_bytes(4, sys.byteorder) for word in words)
     address = ipaddress.ip_address(packed)
-    mapped = getattr(address, "ipv4_mapped", None)
-    return (mapped or address).is_loopback
+    mapped: ipaddress.IPv4Address | None = getattr(address, "ipv4_mapped", None)
+    return mapped or address
 
 
 def _target(path: str) -> str:

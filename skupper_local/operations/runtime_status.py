@@ -12,10 +12,11 @@ from datetime import UTC, datetime
 
 from skupper_local.errors import SkupperLocalError
 from skupper_local.namespace.lock import HeldLock
-from skupper_local.namespace.records import read_choices
+from skupper_local.namespace.records import read_choices, read_platform
 from skupper_local.operations.containers import read_reach
 from skupper_local.operations.declarations import read_declarations
 from skupper_local.operations.router import observe_router
+from skupper_local.operations.servers import with_servers
 from skupper_local.resources import encode_resource, file_name
 from skupper_local.site.status import with_statuses
 
@@ -34,6 +35,8 @@ def record_statuses(held: HeldLock, *, down_reason: str = "") -> None:
         if not before:
             return
         observed, reason = (None, down_reason) if down_reason else observe_router(paths, _SECONDS)
+        reach = read_reach(paths)
+        observed = with_servers(observed, before, reach, read_platform(paths) or "")
         now = datetime.fromtimestamp(time.time(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         judged = with_statuses(
             before,
@@ -41,7 +44,7 @@ def record_statuses(held: HeldLock, *, down_reason: str = "") -> None:
             site_id=read_choices(paths).site_id,
             now=now,
             down_reason=reason,
-            reach=read_reach(paths),
+            reach=reach,
         )
         changed = [new for old, new in zip(before, judged, strict=True) if old != new]
         if not changed:

@@ -21,6 +21,7 @@ from skupper_local.operations.declarations import Declarations, read_declaration
 from skupper_local.operations.errors import NotDeclaredError
 from skupper_local.operations.preparation import read_configuration, router_id_in
 from skupper_local.operations.router import STATUS_SECONDS, observe_router
+from skupper_local.operations.servers import with_servers
 from skupper_local.operations.target import Target, platform_of
 from skupper_local.operations.whereabouts import Observer, Whereabouts
 from skupper_local.platforms.face import RouterReport
@@ -252,6 +253,7 @@ def _judge(
             endpoint=placement.endpoint,
             former=read_reach(paths),
         )
+    observed = with_servers(observed, declared, reach, placement.platform)
     resources = with_statuses(
         (*declared, *generated), observed, site_id=site_id, now=now, down_reason=reason, reach=reach
     )

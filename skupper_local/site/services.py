@@ -23,7 +23,8 @@ PENDING = "Pending"
 
 @dataclass(frozen=True)
 class ServiceEnd:
-    """One listener or connector. ``site`` is empty for this site; ``status`` and ``message`` only for its own resources."""
+    """One listener or connector. ``site`` is empty for this site; ``status`` and ``message`` for its own resources, and for
+    connectors elsewhere whose router says that they cannot reach their server."""
 
     site: str
     name: str
@@ -37,8 +38,8 @@ class ServiceEnd:
 class Service:
     """A routing key with its ends: those of this site first, then by site and name.
 
-    ``status`` is Ready, Pending (both ends are there, and one of this site's is not ready, or nothing is known of other sites,
-    for the reason ``unknown``), No connector or No listener.
+    ``status`` is Ready, Pending (both ends are there, and one of this site's is not ready, or no connector reaches its server,
+    or nothing is known of other sites, for the reason ``unknown``), No connector or No listener.
     """
 
     key: str
@@ -55,8 +56,7 @@ class Service:
             return NO_CONNECTOR
         if not self.listeners:
             return NO_LISTENER
-        own = [end for end in (*self.listeners, *self.connectors) if not end.site]
-        return READY if all(end.status == READY for end in own) else PENDING
+        return PENDING if self._not_ready else READY
 
     @property
     def message(self) -> str:
@@ -67,8 +67,17 @@ class Service:
             return "no site connects a server to this key"
         if self.status == NO_LISTENER:
             return "no site listens for this key"
+        if not (found := self._not_ready):
+            return ""
+        where = f"{found[0].name} at {found[0].site}" if found[0].site else found[0].name
+        return f"{where}: {found[0].message}"
+
+    @property
+    def _not_ready(self) -> list[ServiceEnd]:
+        """What keeps it from being Ready: an end of this site, or connectors elsewhere when there is no better one."""
         own = [end for end in (*self.listeners, *self.connectors) if not end.site and end.status != READY]
-        return f"{own[0].name}: {own[0].message}" if own else ""
+        failing = [end for end in self.connectors if end.status == PENDING]
+        return own or (failing if len(failing) == len(self.connectors) else [])
 
 
 def services(
@@ -93,7 +102,8 @@ def services(
         for ends, found in ((listeners, listening), (connectors, connecting)):
             for endpoint in found:
                 if endpoint.address:
-                    ends.setdefault(_clean(endpoint.address), []).append(_far(site, endpoint))
+                    far = _far(site, endpoint, connects=ends is connectors)
+                    ends.setdefault(_clean(endpoint.address), []).append(far)
     return tuple(
         Service(key, _sorted(listeners.get(key, ())), _sorted(connectors.get(key, ())), unknown)
         for key in sorted({*listeners, *connectors})
@@ -119,9 +129,18 @@ def _remote(
         yield _clean(observed.site_of(remote.router_id)[0]), remote.listeners, remote.connectors
 
 
-def _far(site: str, endpoint: Endpoint) -> ServiceEnd:
+def _far(site: str, endpoint: Endpoint, *, connects: bool) -> ServiceEnd:
+    """An end at another site. Of a connector whose server its router could not reach the last time, that is known."""
     name = endpoint.name.partition("/")[2].partition("@")[0] or endpoint.name
-    return ServiceEnd(site, _clean(name), _clean(endpoint.host), _clean(endpoint.port))
+    failing = connects and endpoint.up is False and bool(endpoint.message)
+    return ServiceEnd(
+        site,
+        _clean(name),
+        _clean(endpoint.host),
+        _clean(endpoint.port),
+        PENDING if failing else "",
+        _clean(endpoint.message) if failing else "",
+    )
 
 
 def _sorted(ends: Iterable[ServiceEnd]) -> tuple[ServiceEnd, ...]:

@@ -315,8 +315,11 @@ class _Judge:
         seen = self.observed.tcp_connectors.get(f"connector/{connector.name}@{target.label}")
         if seen is None or not seen.is_for(target.host, target.port, connector.routing_key):
             return Condition("Configured", PENDING, _RELOAD)
-        if seen.up is False and seen.message:
-            reason = _clean(seen.message)
+        # None: not known. Where it takes connections now, what the router found some time ago is over, but for what TLS said.
+        refusal = self.observed.servers.get((target.host, target.port))
+        accepts = refusal == "" and not connector.tls_credentials
+        reason = seen.message if seen.up is False and not accepts else ""
+        if reason := _clean(reason or refusal or ""):
             failure = f"cannot connect to {target.host}:{target.port}: "
             return Condition("Configured", PENDING, failure + reason.removeprefix(failure))
         return Condition("Configured")

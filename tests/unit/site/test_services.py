@@ -74,3 +74,29 @@ def test_what_other_sites_say_cannot_reach_the_terminal_as_it_is() -> None:
     (found,) = services([], network(listening="k\x1b[2J", site="ea\x07st"))
     assert found.key.isprintable()
     assert found.listeners[0].site.isprintable()
+
+
+def failing(site: str, router_id: str, *, up: bool) -> dict[str, dict[str, list[dict[str, str]]]]:
+    state = {"operStatus": "up"} if up else {"operStatus": "down", "connectionMsg": "cannot connect: refused"}
+    end = {"name": "connector/db@h", "host": "h", "port": "1", "address": "k", **state}
+    return {router_id: {"router": [{"id": router_id}], "site": [{"name": site}], "tcpConnector": [end]}}
+
+
+def test_a_key_whose_only_server_elsewhere_refuses_is_pending() -> None:
+    own = [listener("l", "k")]
+    routers = failing("east", "east-1", up=False)
+    (found,) = services(own, observe({"router": [{"id": "west"}]}, remote_routers=routers))
+    assert (found.status, found.message) == ("Pending", "db at east: cannot connect: refused")
+    assert [(end.status, end.message) for end in found.connectors] == [("Pending", "cannot connect: refused")]
+    more = {**routers, **failing("north", "north-1", up=True)}
+    (found,) = services(own, observe({"router": [{"id": "west"}]}, remote_routers=more))
+    assert (found.status, found.message) == ("Ready", "")
+
+
+def test_of_a_listener_elsewhere_that_waits_for_connectors_nothing_is_said() -> None:
+    far = {
+        "router": [{"id": "east-1"}],
+        "tcpListener": [{"name": "listener/l", "address": "k", "operStatus": "down", "connectionMsg": "x"}],
+    }
+    (found,) = services([connector("c", "k")], observe({}, remote_routers={"east-1": far}))
+    assert (found.status, found.message) == ("Ready", "")

@@ -299,6 +299,31 @@ def test_a_listener_of_the_same_site_matches_too() -> None:
     assert summary(judged(said, text)["Connector b"]) == ("Ready", "OK")
 
 
+def seen_from_here(refusal: str, said: dict[str, Any], text: str = WEST) -> Resource:
+    """The connector db, when this machine finds that of its server."""
+    observed = replace(observe(said, remote_routers=REMOTE), servers={("127.0.0.1", 9090): refusal})
+    found = with_statuses(active_resources(model_of(text)), observed, site_id=SITE_ID, now=NOW)
+    (db,) = (resource for resource in found if resource.title == "Connector db")
+    return db
+
+
+def test_a_server_that_refuses_this_machine_counts_though_the_router_says_nothing() -> None:
+    silent = answers(tcpConnector=[{"name": "connector/db@127.0.0.1"}])
+    assert summary(seen_from_here("connection refused", silent)) == (
+        "Pending",
+        "cannot connect to 127.0.0.1:9090: connection refused",
+    )
+    assert summary(seen_from_here("", silent)) == ("Ready", "OK")
+
+
+def test_a_refusal_of_some_time_ago_is_over_when_the_server_is_there_again() -> None:
+    target = {"name": "connector/db@127.0.0.1", "operStatus": "down", "connectionMsg": "Connection refused"}
+    assert summary(seen_from_here("", answers(tcpConnector=[target]))) == ("Ready", "OK")
+    with_tls = WEST.replace('"routingKey": "d"', '"routingKey": "d", "tlsCredentials": "c"')
+    assert with_tls != WEST
+    assert summary(seen_from_here("", answers(tcpConnector=[target]), with_tls))[0] == "Pending"
+
+
 def test_a_server_that_refuses_is_named() -> None:
     target = {"name": "connector/db@127.0.0.1", "operStatus": "down", "connectionMsg": "Connection refused"}
     found = judged(answers(tcpConnector=[target]))["Connector db"]

@@ -1,0 +1,36 @@
+"""What the servers behind connectors do, where it can be seen without the router.
+
+A router tells that a server refuses when a client wanted to reach it, and skrouterd not even then: its tcpConnector has no
+status at all. On platform ``linux`` the router dials as any process of this machine, so what this process finds is what the
+router would find. In a container it may be otherwise, and nothing is said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from skupper_local.host.servers import refusals
+from skupper_local.operations.placement import LINUX
+from skupper_local.resources import Connector, Resource
+from skupper_local.site.observed import ObservedRouter
+from skupper_local.site.reach import Reach
+
+_MOST = 256
+"""Servers that are looked at."""
+
+
+def with_servers(
+    observed: ObservedRouter | None, resources: Iterable[Resource], reach: Reach, platform: str
+) -> ObservedRouter | None:
+    """``observed`` with what the servers of its connectors do now, as far as it is known. Takes two seconds at most."""
+    if observed is None or platform != LINUX or reach.network:
+        return observed
+    places = dict.fromkeys(
+        (target.host, target.port)
+        for connector in resources
+        if isinstance(connector, Connector)
+        for target in reach.targets(connector)
+        if f"connector/{connector.name}@{target.label}" in observed.tcp_connectors
+    )
+    return replace(observed, servers=refusals(list(places)[:_MOST]))
