@@ -1,7 +1,8 @@
 """Whether servers take connections, seen from this machine.
 
-On the loopback the kernel's table of listening sockets tells, and the server notices nothing. Elsewhere only a connection
-tells: it is closed again at once, and nothing is sent. What is not known within the time limit is left out.
+On the loopback the kernel's table of listening sockets tells who does, and the server notices nothing. Elsewhere, and where
+nobody is in that table (the packet filter may lead on from there), only a connection tells: it is closed again at once, and
+nothing is sent. What is not known within the time limit is left out.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ def refusals(places: Collection[Place], seconds: float = 1.0) -> dict[Place, str
     local = {place for place in places if _loopback(place[0])}
     listening = listening_addresses({port for _, port in local})
     for place in dict.fromkeys(places):
-        if place in local:
-            found[place] = "" if _listens(place[0], listening.get(place[1], ())) else "connection refused"
+        if place in local and _listens(place[0], listening.get(place[1], ())):
+            found[place] = ""
         else:
             elsewhere.put(place)
     answers: queue.SimpleQueue[tuple[Place, str]] = queue.SimpleQueue()
