@@ -40,6 +40,11 @@ MESH_ID = "meshid"
 MESH_ID_LENGTH = 64
 """Characters of a mesh id that are believed; the reference's have 15."""
 
+MAX_ADDRESSES = 8192
+"""Addresses that one connection may consume from and watch together; each is kept here, and announced to the network."""
+
+MAX_ADDRESS_LENGTH = 1024
+
 _RESERVED = ("_$", "$")
 """First characters of mobile addresses that belong to routers."""
 
@@ -99,6 +104,14 @@ class AttachedEdge(NetworkPeer):
             if address != self.container or address == self.router.router_id or self._downlink is not None:
                 link.refuse("qd:forbidden", "an edge router attaches one downlink, for its own id")
                 return
+            known = self.router.edge(self.container)
+            if known is not None and known.facts.user != self.facts.user:
+                # What is for the one must not go to the other. An edge that comes back in another guise dials until we know
+                # that its former connection is gone.
+                why = "an edge router of this id is attached with another certificate"
+                self.router.log.warning(f"edge router {self.container}: refused, {why}")
+                self.connection.close(AmqpError("amqp:not-allowed", why))
+                return
             link.accept()
             self._downlink = self.message_links[link] = MessageLink(link)
             self.is_attached = True
@@ -124,9 +137,12 @@ class AttachedEdge(NetworkPeer):
 
     def _service(self, address: str) -> Service | None:
         parsed = parse_address(address, self.router.router_id)
-        if parsed.kind is not AddressKind.MOBILE or not parsed.name or parsed.name.startswith(_RESERVED):
+        name = parsed.name
+        if parsed.kind is not AddressKind.MOBILE or not name or name.startswith(_RESERVED):
             return None
-        return self.router.services.for_edge(parsed.name)
+        if len(name) > MAX_ADDRESS_LENGTH or len(self._consumers) + len(self._watched) >= MAX_ADDRESSES:
+            return None
+        return self.router.services.for_edge(name)
 
     def _link_closed(self, event: events.LinkClosed) -> None:
         link = event.link
