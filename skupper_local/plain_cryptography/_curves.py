@@ -214,7 +214,7 @@ P521 = Curve(
         16,
     ),
     int(
-        "1fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff"
+        "1ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff"
         "fa51868783bf2f966b7fcc0148f709a5d03bb5c9b8899c47aebb6fb71e91386409",
         16,
     ),
