@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from skupper_local.resources import decode_documents
-from tests.rig.machine import Machine
+from tests.rig.machine import Machine, http_server
 from tests.rig.ports import HOST, free_port
 
 
@@ -22,11 +22,15 @@ def test_start_reload_and_stop_write_down_what_the_router_says(machine: Machine)
     assert written(machine, "Listener-backend") == ("Pending", "No matching connectors")
     machine.ok(f"link generate --host {HOST} -n west")
     assert written(machine, "Site-west") == ("Ready", "OK")
-    machine.ok(f"connector create backend {free_port()} --host {HOST} -n west")
+    with http_server(b"here") as server:
+        machine.ok(f"connector create backend {server} --host {HOST} -n west")
+        machine.ok("system reload -n west")
+        assert written(machine, "Site-west") == ("Ready", "OK")
+        machine.ok("system reload -n west")
+        assert written(machine, "Connector-backend") == ("Ready", "OK")
     machine.ok("system reload -n west")
-    assert written(machine, "Site-west") == ("Ready", "OK")
-    machine.ok("system reload -n west")
-    assert written(machine, "Connector-backend") == ("Ready", "OK")
+    refused = f"cannot connect to {HOST}:{server}: connection refused"
+    assert written(machine, "Connector-backend") == ("Pending", refused)
     machine.ok("system stop -n west")
     assert written(machine, "Site-west") == ("Pending", "stopped by its user")
     assert written(machine, "Connector-backend") == ("Pending", "stopped by its user")
