@@ -14,11 +14,12 @@ class SkupperLocalError(Exception):
     """Something went wrong that the user can read about and act on.
 
     ``what`` is one sentence about the failure, ``why`` its cause, ``next_step`` what to type or change. None of the three
-    ever holds a secret (key material, codes, passwords).
+    ever holds a secret (key material, codes, passwords). ``warnings`` is what else was noticed on the way.
     """
 
     code: ClassVar[str] = "internal"
     exit_status: ClassVar[int] = 1
+    warnings: tuple[str, ...] = ()
 
     def __init__(self, what: str, *, why: str = "", next_step: str = "") -> None:
         super().__init__(what)

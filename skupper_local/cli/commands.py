@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from skupper_local.cli import completing
+from skupper_local.cli import absent, completing
 
 if TYPE_CHECKING:
     from skupper_local.operations.target import Target
@@ -150,6 +150,8 @@ def target_of(context: click.Context) -> Target:
     from skupper_local.operations.target import find_target
 
     root = context.find_root()
-    return find_target(
+    target = find_target(
         root.meta.get("namespace", ""), root.meta.get("platform", ""), command=context.command_path
     )
+    absent.remember(root.meta, target)
+    return target

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import click
 
-from skupper_local.cli.terminal import RED, coloured, harmless
+from skupper_local.cli.terminal import RED, coloured, harmless, warn
 from skupper_local.errors import SkupperLocalError
 
 EXIT_FAILED = 1
@@ -17,12 +17,22 @@ EXIT_INTERRUPTED = 130
 EXIT_BROKEN_PIPE = 141
 
 
-def report(error: SkupperLocalError, arguments: Sequence[str]) -> int:
-    """Print an error of ours; returns the exit status."""
+def report(error: SkupperLocalError, arguments: Sequence[str], note: str = "") -> int:
+    """Print an error of ours, and a ``note`` about what may have been meant; returns the exit status."""
     from skupper_local.checks.explained import EXPLAINED_BY
 
     checks = EXPLAINED_BY.get(error.code, ())
-    _print(error.code, error.what, error.why, error.next_step, error.exit_status, arguments, checks)
+    _print(
+        error.code,
+        error.what,
+        error.why,
+        error.next_step,
+        error.exit_status,
+        arguments,
+        checks,
+        warnings=error.warnings,
+        note=note,
+    )
     return error.exit_status
 
 
@@ -86,18 +96,24 @@ def _print(
     status: int,
     arguments: Sequence[str],
     checks: Sequence[str] = (),
+    *,
+    warnings: Sequence[str] = (),
+    note: str = "",
 ) -> None:
     """``checks`` are those of ``system check`` that explain the error."""
     if wants_json(arguments):
         import json
 
         error: dict[str, object] = {"code": code, "what": what, "why": why, "next": next_step}
-        error.update({"checks": list(checks)} if checks else {}, exitStatus=status)
+        further = {"note": note, "warnings": list(warnings), "checks": list(checks)}
+        error.update({key: value for key, value in further.items() if value}, exitStatus=status)
         print(json.dumps({"error": error}, indent=2), file=sys.stderr)
         return
+    for text in warnings:
+        warn(text)
     lines = [f"{coloured(f'error [{code}]:', RED, sys.stderr)} {harmless(what)}"]
     look = f"skupper-local system check ({', '.join(checks)})" if checks else ""
-    parts = (("why", why), ("next", next_step), ("check", look))
+    parts = (("why", why), ("note", note), ("next", next_step), ("check", look))
     lines += [f"  {label}: {_indented(text)}" for label, text in parts if text]
     print("\n".join(lines), file=sys.stderr)
 

@@ -6,13 +6,15 @@ import contextlib
 import gc
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import click
 
 from skupper_local import __version__
-from skupper_local.cli import failures
+from skupper_local.cli import absent, failures
 from skupper_local.cli.commands import LazyGroup
+from skupper_local.cli.terminal import talk
 from skupper_local.errors import SkupperLocalError
 
 PROGRAM = "skupper-local"
@@ -51,15 +53,18 @@ def run(
 ) -> int:
     """Run one command line of a program; returns the exit status. ``given`` is what the command finds in its context."""
     words = list(arguments)
+    meta: dict[str, Any] = {}
     try:
         if os.environ.get(_COMPLETE):
             from click.shell_completion import shell_complete
 
             return shell_complete(cli, {}, PROGRAM, _COMPLETE, os.environ[_COMPLETE])
         with command.make_context(program, words[:], obj=given) as context:
+            meta = context.meta
             command.invoke(context)
         sys.stdout.flush()
     except click.exceptions.Exit as exit_request:
+        _tell_absent(meta)
         return exit_request.exit_code
     except click.exceptions.NoArgsIsHelpError as error:
         print(error.format_message(), file=sys.stderr)
@@ -70,7 +75,7 @@ def run(
         print("interrupted; repeat the command to finish what it began", file=sys.stderr)
         return failures.EXIT_INTERRUPTED
     except SkupperLocalError as error:
-        return failures.report(error, words)
+        return failures.report(error, words, absent.note(meta) if error.code in absent.EXPLAINS else "")
     except BrokenPipeError:  # whoever read our output has enough
         _give_up_output()
         return failures.EXIT_BROKEN_PIPE
@@ -81,7 +86,13 @@ def run(
         return failures.report_output(error, words)
     except Exception as error:
         return failures.report_internal(error, words)
+    _tell_absent(meta)
     return 0
+
+
+def _tell_absent(meta: Mapping[str, Any]) -> None:
+    if text := absent.note(meta):
+        talk(f"note: {text}")
 
 
 def _give_up_output() -> None:
@@ -109,7 +120,3 @@ def main() -> None:
     # Nearly everything a command allocates it needs to its end, so collecting costs much and frees nothing.
     gc.disable()
     sys.exit(run(sys.argv[1:]))
-
-
-if __name__ == "__main__":
-    main()

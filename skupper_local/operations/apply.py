@@ -188,12 +188,10 @@ def decoded_sources(sources: Iterable[Source]) -> tuple[tuple[Resource, ...], li
         warnings.extend(str(warning) for warning in decoded.warnings)
         names.append(source.name)
     problems.extend(_repeated(resources))
+    if not problems and not resources:
+        problems = [Problem(name, 0, "", "", "", "it holds no resource") for name in names]
     if problems:
-        raise InvalidResourcesError(problems)
-    if not resources:
-        raise InvalidResourcesError(
-            tuple(Problem(name, 0, "", "", "", "it holds no resource") for name in names)
-        )
+        raise InvalidResourcesError(problems, warnings=warnings)
     return tuple(resources), warnings
 
 

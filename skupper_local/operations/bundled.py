@@ -46,7 +46,7 @@ from skupper_local.resources import kind_of
 from skupper_local.systemd.manager import Manager
 
 PROGRAMS = {
-    "skupper-local": "skupper_local.cli.main",
+    "skupper-local": "skupper_local",
     "skupper-local-router": "skupper_local.router.main",
     "skupper-local-run": "skupper_local.platforms.runner",
 }

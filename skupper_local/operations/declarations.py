@@ -74,7 +74,7 @@ class Declarations:
     def require(self) -> tuple[Resource, ...]:
         """The resources; raises InvalidResourcesError when something could not be read."""
         if self.problems:
-            raise InvalidResourcesError(self.problems)
+            raise InvalidResourcesError(self.problems, warnings=self.warnings)
         return self.resources
 
     def find(self, kind: str, name: str) -> Declared | None:

@@ -17,6 +17,7 @@ import tarfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from itertools import chain, count
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -87,7 +88,10 @@ def dump(
 def _path(name: str, namespace: str, now: float) -> Path:
     if not name:
         moment = time.strftime("%Y%m%d%H%M%S", time.gmtime(now))
-        return Path(f"skupper-dump-{namespace}-{moment}.tar.gz")
+        stem = f"skupper-dump-{namespace}-{moment}"
+        endings = chain([""], (f"-{number}" for number in count(2)))  # two may be asked for within one second
+        paths = (Path(f"{stem}{ending}.tar.gz") for ending in endings)
+        return next(path for path in paths if not os.path.lexists(path))
     return Path(name if name.endswith(_ENDINGS) else f"{name}.tar.gz")
 
 

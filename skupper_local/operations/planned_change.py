@@ -271,17 +271,17 @@ def _declared(held: HeldLock, *, dry: bool) -> tuple[SiteState, tuple[str, ...]]
         broken=declarations.problems,
         supplied={name: item.files for name, item in directories.items()},
     )
-    unusable = problems_of_link_secrets(declarations.resources, datetime.now(UTC), directories)
-    if unusable:
-        together = sorted((*assembled.problems, *unusable), key=lambda item: (item.source, item.line))
-        raise InvalidResourcesError(together, what="The declarations do not make a site")
     warnings = [*declarations.warnings, *(str(warning) for warning in assembled.warnings)]
+    unusable = problems_of_link_secrets(declarations.resources, datetime.now(UTC), directories)
+    if unusable or assembled.state is None:
+        together = sorted((*assembled.problems, *unusable), key=lambda item: (item.source, item.line))
+        raise InvalidResourcesError(together, what="The declarations do not make a site", warnings=warnings)
     tightened = held.tighten_permissions(dry=dry)
     if tightened:
         others = f" and {len(tightened) - 1} more" if len(tightened) > 1 else ""
         said = "can be read by others" if dry else "could be read by others, and can no longer"
         warnings.append(f"{tightened[0]}{others} {said}")
-    return assembled.require(), tuple(warnings)
+    return assembled.state, tuple(warnings)
 
 
 def _lingering() -> tuple[str, ...]:

@@ -12,11 +12,15 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
+from skupper_local.errors import InvalidRequestError, SkupperLocalError
+from skupper_local.namespace.errors import NamespaceNameInvalidError
 from skupper_local.namespace.paths import NamespacePaths
 from skupper_local.operations.errors import PlatformMismatchError
 
 VARIABLE = "SKUPPER_PLATFORM"
+NAMESPACE_VARIABLE = "SKUPPER_NAMESPACE"
 
 
 @dataclass(frozen=True)
@@ -43,12 +47,35 @@ def find_target(
 ) -> Target:
     """The target meant by the flags (empty: not given) and the environment.
 
-    Raises NamespaceNameInvalidError and PlatformNotSupportedError.
+    The variable ``SKUPPER_PLATFORM`` is checked here, too: whether a record outweighs it is nothing a wrong value should wait
+    for. Raises NamespaceNameInvalidError and PlatformNotSupportedError, which say when a variable is to blame.
     """
     environ = os.environ if environ is None else environ
-    paths = NamespacePaths.of(namespace or environ.get("SKUPPER_NAMESPACE", ""), data_home)
+    try:
+        paths = NamespacePaths.of(namespace or environ.get(NAMESPACE_VARIABLE, ""), data_home)
+    except NamespaceNameInvalidError as error:
+        if namespace:
+            raise
+        raise _in_variable(error, NAMESPACE_VARIABLE) from None
     require_platform_name(platform)
+    if not platform:
+        try:
+            require_platform_name(environ.get(VARIABLE, ""))
+        except InvalidRequestError as error:
+            raise _in_variable(error, VARIABLE) from None
     return Target(paths, platform, command)
+
+
+_Error = TypeVar("_Error", bound=SkupperLocalError)
+
+
+def _in_variable(error: _Error, variable: str) -> _Error:
+    """The same error for a value that was not typed now: who set the variable may have forgotten it."""
+    return type(error)(
+        f"{error.what}, which the variable {variable} names",
+        why=error.why,
+        next_step=f"unset {variable}, or set it to another value; a flag of the command outweighs it",
+    )
 
 
 def platform_of(target: Target, environ: Mapping[str, str] | None = None) -> str:

@@ -69,7 +69,7 @@ class Decoded:
     def require(self) -> tuple[Resource, ...]:
         """The resources; raises :class:`InvalidResourcesError` with all problems when there is one."""
         if self.problems:
-            raise InvalidResourcesError(self.problems)
+            raise InvalidResourcesError(self.problems, warnings=self.warnings)
         return self.resources
 
 

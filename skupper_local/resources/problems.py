@@ -66,7 +66,7 @@ def shown(value: object) -> str:
 
 
 class InvalidResourcesError(InvalidRequestError):
-    """Declarations that cannot be used; ``problems`` holds every one of them."""
+    """Declarations that cannot be used; ``problems`` holds every one of them, ``warnings`` what will have no effect."""
 
     code = "invalid-resources"
 
@@ -76,8 +76,10 @@ class InvalidResourcesError(InvalidRequestError):
         *,
         what: str = "The declarations cannot be used",
         next_step: str = "Correct the lines named above and run the same command again.",
+        warnings: Iterable[object] = (),
     ) -> None:
         self.problems = tuple(problems)
+        self.warnings = tuple(str(warning) for warning in warnings)
         super().__init__(
             what,
             why="\n".join(str(problem) for problem in self.problems),

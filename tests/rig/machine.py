@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests.rig.ports import HOST, free_port
 
-COMMAND = (sys.executable, "-m", "skupper_local.cli.main")
+COMMAND = (sys.executable, "-m", "skupper_local")
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[2] / "skupper_local"
 
 HOUSE: tuple[tuple[str, ...], ...] = (
+    ("__main__",),
     ("cli",),
     ("operations", "checks"),
     ("platforms",),
@@ -109,6 +110,7 @@ OUTSIDE: dict[str, tuple[str, ...]] = {
         "platforms/runner.py",
         "router/main.py",
         "operations/demo.py",
+        "__main__.py",
     ),
     # the network: drivers of the protocols, the router, and facts about this machine
     "import asyncio": ("amqp/transport.py", "http/", "router/"),

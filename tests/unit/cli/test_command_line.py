@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -139,7 +140,7 @@ def test_every_listed_command_exists_and_has_help(skupper: Run) -> None:
 def test_output_that_cannot_be_written_is_one_clear_error(data_home: Path) -> None:
     with open("/dev/full", "w") as full:
         ran = subprocess.run(
-            [sys.executable, "-m", "skupper_local.cli.main", "version"],
+            [sys.executable, "-m", "skupper_local", "version"],
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,
@@ -152,7 +153,7 @@ def test_output_that_cannot_be_written_is_one_clear_error(data_home: Path) -> No
 
 def test_a_reader_that_has_enough_ends_a_command_quietly(data_home: Path) -> None:
     ran = subprocess.run(
-        ["sh", "-c", f"{sys.executable} -m skupper_local.cli.main completion bash | true"],
+        ["sh", "-c", f"{sys.executable} -m skupper_local completion bash | true"],
         capture_output=True,
         text=True,
         check=False,
@@ -162,7 +163,7 @@ def test_a_reader_that_has_enough_ends_a_command_quietly(data_home: Path) -> Non
 
 def test_a_closed_standard_output_is_no_mistake_of_the_program(data_home: Path) -> None:
     ran = subprocess.run(
-        ["/bin/sh", "-c", 'exec "$0" -m skupper_local.cli.main "$@" >&-', sys.executable, "version"],
+        ["/bin/sh", "-c", 'exec "$0" -m skupper_local "$@" >&-', sys.executable, "version"],
         stderr=subprocess.PIPE,
         text=True,
         check=False,
@@ -177,3 +178,40 @@ def test_a_namespace_nobody_can_look_into_is_not_an_empty_one(skupper: Run, data
     result = skupper("system", "stop", "-n", "west")
     assert result.status == 1
     assert "namespace-not-a-directory" in result.err
+
+
+def test_an_interruption_before_the_command_line_is_loaded_ends_it_without_a_word(
+    data_home: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "click.py").write_text("import time\nprint('loading', flush=True)\ntime.sleep(60)\n")
+    with subprocess.Popen(
+        [sys.executable, "-m", "skupper_local", "version"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as running:
+        assert running.stdout is not None
+        assert running.stderr is not None
+        assert running.stdout.readline() == "loading\n"
+        running.send_signal(signal.SIGINT)
+        assert running.wait(20) == -signal.SIGINT
+        assert running.stderr.read() == ""
+
+
+def test_a_variable_that_is_wrong_is_named(skupper: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SKUPPER_NAMESPACE", "A_")
+    ran = skupper("site status")
+    assert ran.status == 2
+    assert "next: unset SKUPPER_NAMESPACE" in ran.err
+
+
+def test_what_else_was_noticed_is_said_beside_an_error(skupper: Run, tmp_path: Path) -> None:
+    other = "apiVersion: skupper.io/v9\nkind: Listener\nmetadata: {name: a}\n---\n"
+    wrong = "apiVersion: skupper.io/v2alpha1\nkind: Listener\nmetadata: {name: b}\nspec: {port: 0}\n"
+    file = tmp_path / "two.yaml"
+    file.write_text(other + wrong)
+    ran = skupper("system", "apply", "-f", str(file))
+    assert ran.status == 2
+    assert f"warning: {file}:2: Listener a: kind: is not a kind of skupper.io/v9" in ran.err
+    assert f"{file}:8: Listener b: spec.port: 0" in ran.err

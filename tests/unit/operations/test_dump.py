@@ -102,3 +102,5 @@ def test_without_a_name_namespace_and_time_are_in_it(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert str(dump(target, now=0.0).path) == "skupper-dump-west-19700101000000.tar.gz"
+    assert str(dump(target, now=0.0).path) == "skupper-dump-west-19700101000000-2.tar.gz"
+    assert str(dump(target, now=0.0).path) == "skupper-dump-west-19700101000000-3.tar.gz"

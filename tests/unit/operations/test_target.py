@@ -56,6 +56,13 @@ def test_a_platform_that_cannot_be_used_is_an_error_wherever_it_stands(tmp_path:
         platform_of(target(tmp_path), {"SKUPPER_PLATFORM": variable})
     with pytest.raises(PlatformNotSupportedError):
         find_target(platform=variable, environ={}, data_home=tmp_path)
+    with pytest.raises(PlatformNotSupportedError, match="SKUPPER_PLATFORM"):
+        find_target(environ={"SKUPPER_PLATFORM": variable}, data_home=tmp_path)
+
+
+def test_a_flag_outweighs_a_variable_that_is_wrong(tmp_path: Path) -> None:
+    environ = {"SKUPPER_PLATFORM": "kubernetes", "SKUPPER_NAMESPACE": "A_"}
+    assert find_target("west", "linux", environ=environ, data_home=tmp_path).namespace == "west"
 
 
 def test_the_way_to_another_platform_is_named(tmp_path: Path) -> None:
