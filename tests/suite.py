@@ -1,9 +1,10 @@
-"""All tests, in parts side by side: ``python -m tests.suite``, which ``make test`` calls.
+"""All tests and the check of types, in parts side by side: ``python -m tests.suite``, which ``make test`` calls.
 
-What tests engines and whole hosts has network namespaces and machines of its own and mostly waits for them; everything else
-runs in the machine's own network and mostly computes. Together they take little longer than the longest. What the parts beside
-the first one print is shown when they are over. A few tests that failed are repeated alone, because all this keeps a small
-machine busy beyond what some of them wait for; they are named, and fail if they fail again. The last line sums all up.
+What tests engines and whole hosts has network namespaces and machines of its own and mostly waits for them. Everything else
+runs in the machine's own network: routers and sites wait for each other, too, while units and types are computed. Together
+they take little longer than the longest. What the parts beside the first one print is shown when they are over. A few tests
+that failed are repeated alone, because all this keeps a small machine busy beyond what some of them wait for; they are named,
+and fail if they fail again. The last line sums all up.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-_SYSTEM = Path(__file__).resolve().parent / "system"
+_TESTS = Path(__file__).resolve().parent
+_SYSTEM = _TESTS / "system"
 _BESIDE = {
     "engines": ("test_engines", "test_sites_engines", "test_sites_networks", "test_router_image"),
     "hosts": (
@@ -28,6 +31,7 @@ _BESIDE = {
     ),
 }
 _PYTEST = (sys.executable, "-m", "pytest", "-rfEs")
+_MYPY = (sys.executable, "-m", "mypy")
 _COUNTED = re.compile(r"(\d+) (passed|failed|skipped|error)")
 _FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+\.py::.+?)(?: - .*)?$", re.MULTILINE)
 _SOME_FAILED = 1
@@ -41,11 +45,18 @@ def main() -> int:
         title: sorted(str(file) for name in names for file in _SYSTEM.glob(f"{name}.py"))
         for title, names in _BESIDE.items()
     }
+    parts["units"] = [str(_TESTS / "unit")]
     others = [f"--ignore={file}" for files in parts.values() for file in files]
     with ExitStack() as stack:
-        beside = {title: stack.enter_context(_Beside(files)) for title, files in parts.items()}
+        types = stack.enter_context(_Beside(_MYPY))
+        beside = {
+            title: stack.enter_context(_Beside([*_PYTEST, "-p", "no:cacheprovider", *files]))
+            for title, files in parts.items()
+        }
         counts, status, failures = _run([*_PYTEST, *others])
         statuses = [status]
+        text, wrong_types = types.end()
+        print(f"\nTypes, checked meanwhile:\n{text}", flush=True)
         for title, part in beside.items():
             text, status = part.end()
             print(f"\nTests of {title}, made meanwhile:\n{text}", flush=True)
@@ -64,6 +75,8 @@ def main() -> int:
         statuses = [status]
     if not failed and any(code not in (0, _NO_TESTS) for code in statuses):
         failed = 1  # a run that broke off is not a success, whatever it counted
+    if wrong_types:
+        failed += 1
     skipped = f", {counts['skipped']} skipped" if counts["skipped"] else ""
     print(f"{counts['passed']} passed, {failed} failed{skipped}")
     return 1 if failed else 0
@@ -72,13 +85,13 @@ def main() -> int:
 class _Beside:
     """A part that runs while others do; ended with its context at the latest."""
 
-    def __init__(self, files: list[str]) -> None:
-        self._files = files
+    def __init__(self, command: Sequence[str]) -> None:
+        self._command = command
 
     def __enter__(self) -> _Beside:
         self._output = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")
         self._process = subprocess.Popen(
-            [*_PYTEST, "-p", "no:cacheprovider", *self._files],
+            self._command,
             stdin=subprocess.DEVNULL,
             stdout=self._output,
             stderr=subprocess.STDOUT,

@@ -67,11 +67,12 @@ def state(host: MiniHost, platform: str, user: str) -> dict[str, list[str]]:
 
 def difference(before: dict[str, list[str]], after: dict[str, list[str]]) -> dict[str, list[str]]:
     """What was not there before (+) or is gone (-)."""
-    found = {
-        name: [f"+{item}" for item in after[name] if item not in before[name]]
-        + [f"-{item}" for item in before[name] if item not in after[name]]
-        for name in before
-    }
+    found = {}
+    for name in before:
+        then, now = set(before[name]), set(after[name])  # a host has many files
+        found[name] = [f"+{item}" for item in sorted(now - then)] + [
+            f"-{item}" for item in sorted(then - now)
+        ]
     return {name: items for name, items in found.items() if items}
 
 

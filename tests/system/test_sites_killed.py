@@ -13,7 +13,7 @@ import pytest
 from tests.rig.machine import Machine, eventually
 from tests.rig.ports import HOST, free_port
 
-ROUNDS = 6
+ROUNDS = 3
 SEED = int(os.environ.get("SEED", "1"))
 
 
