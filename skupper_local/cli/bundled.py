@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from skupper_local.cli.waiting import timeout_option, wait_and_tell
+
 if TYPE_CHECKING:
     from skupper_local.operations.bundled import Installed
     from skupper_local.operations.target import Target
@@ -30,14 +32,6 @@ if TYPE_CHECKING:
     metavar="DIR",
     type=click.Path(path_type=Path),
     help="Write the links to this site into DIR/SITE, for other sites to apply; install nothing.",
-)
-@click.option(
-    "--timeout",
-    type=click.IntRange(1, 3600),
-    default=60,
-    show_default=True,
-    metavar="SECONDS",
-    help="How long to wait until the router has all that is declared.",
 )
 @click.pass_obj
 def install(
@@ -88,22 +82,17 @@ def _become_installed(library: Path) -> None:
 
 
 def _tell_installed(installed: Installed, target: Target, timeout: int) -> None:
-    from skupper_local.cli.running import print_applied, print_reloaded, print_started, show_system
+    from skupper_local.cli.running import print_raised, show_picture
     from skupper_local.cli.terminal import say, talk, warn
-    from skupper_local.cli.waiting import wait_and_tell
-    from skupper_local.operations.lifecycle import Deed
 
-    print_applied(installed.applied, target, steps=False)
     for text in installed.warnings:
         if text not in installed.applied.warnings:
             warn(text)
     for title in installed.removed:
         say(f"{title} deleted: the bundle has it no more")
-    started = installed.outcome.deed in (Deed.STARTED, Deed.REPAIRED)
-    (print_started if started else print_reloaded)(installed.outcome, target)
+    print_raised(installed.applied, installed.outcome, target)
     reached = wait_and_tell(target, "configured", timeout)
-    say()
-    show_system(target, "")
+    show_picture(target)
     talk(f"the program is here: {installed.programs}/skupper-local")
     if not reached:
         sys.exit(1)
@@ -128,6 +117,9 @@ def _tell_links(written: tuple[Path, ...], site: str) -> None:
         talk("at the other site: skupper-local system apply -f FILE, then system reload")
     else:
         say(f'Site "{site}" accepts no links: it has no link access')
+
+
+install.params.append(timeout_option("How long to wait until the router has all that is declared."))
 
 
 def main() -> None:

@@ -133,16 +133,31 @@ class LazyGroup(click.Group):
             formatter.write_dl(rows)
 
 
+_OUTPUT = ("-o", "--output")
+_FORMATS = ("json", "yaml")
+
+
 def output_option(default: str = "") -> Callable[[_Function], _Function]:
     """``-o json|yaml``."""
     return click.option(
-        "-o",
-        "--output",
-        type=click.Choice(["json", "yaml"]),
+        *_OUTPUT,
+        type=click.Choice(_FORMATS),
         default=default or None,
         help="Print resources in this format"
         + (f".  [default: {default}]" if default else " in place of a table."),
     )
+
+
+def output_option_of(text: str) -> click.Option:
+    """``-o json|yaml`` with a help of its own."""
+    return click.Option(_OUTPUT, type=click.Choice(_FORMATS), help=text)
+
+
+def insert_options(command: click.Command, *options: click.Option) -> None:
+    """Add options to a command, before those that all commands have."""
+    common = [option for option in command.params if option.name in ("namespace", "platform")]
+    own = [option for option in command.params if option not in common]
+    command.params = [*own, *options, *common]
 
 
 def target_of(context: click.Context) -> Target:

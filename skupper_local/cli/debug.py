@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from skupper_local.cli.commands import LazyGroup, SiteCommand, target_of
+from skupper_local.cli.answering import ActingCommand, answers
+from skupper_local.cli.commands import LazyGroup, target_of
 
 
 @click.group(cls=LazyGroup)
@@ -14,7 +15,7 @@ def debug() -> None:
     """Gather what helps to find a fault."""
 
 
-@debug.command(cls=SiteCommand)
+@debug.command(cls=ActingCommand)
 @click.argument("file", required=False)
 @click.pass_context
 def dump(context: click.Context, file: str | None) -> None:
@@ -32,7 +33,8 @@ def dump(context: click.Context, file: str | None) -> None:
     dumped = dump_site(target, file or "", further={"check.json": lambda: _examination(context)})
     for line in dumped.missing:
         warn(f"not in it: {line}")
-    say(f"Skupper dump details written to compressed archive: `{dumped.path}`")
+    if not answers(path=str(dumped.path), missing=list(dumped.missing)):
+        say(f"Skupper dump details written to compressed archive: `{dumped.path}`")
 
 
 def _examination(context: click.Context) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from skupper_local.cli.answering import answers_resources
 from skupper_local.cli.terminal import say, talk, warn
 from skupper_local.cli.waiting import takes_effect
 
@@ -20,7 +21,8 @@ def print_created(created: Created, target: Target, next_step: str) -> tuple[Wri
 
     for text in created.warnings:
         warn(text)
-    for item in created.written:
+    answered = answers_resources(created.written)
+    for item in created.written if not answered else ():
         if item.outcome is Outcome.UNCHANGED:
             say(f"{item.resource.title} is declared already: {item.path}")
         elif item.outcome is Outcome.DELETED:
@@ -34,11 +36,12 @@ def print_created(created: Created, target: Target, next_step: str) -> tuple[Wri
 
 def print_deleted(deleted: Deleted, target: Target) -> tuple[Written, ...]:
     """What was taken back. Returns it."""
-    for resource in deleted.resources:
-        say(f"{resource.title} deleted")
-    if not deleted.resources:
-        say("Nothing to delete")
-    elif deleted.started and not takes_effect():
+    if not answers_resources(deleted.written):
+        for resource in deleted.resources:
+            say(f"{resource.title} deleted")
+        if not deleted.resources:
+            say("Nothing to delete")
+    if deleted.resources and deleted.started and not takes_effect():
         talk(f"next: {reload_step(target)} (the router still runs with it)")
     return deleted.written
 

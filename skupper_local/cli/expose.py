@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from skupper_local.cli.commands import SiteCommand, target_of
+from skupper_local.cli.answering import ActingCommand, answers, answers_outcome, answers_resources
+from skupper_local.cli.commands import target_of
 from skupper_local.cli.waiting import wait_and_tell, wait_options
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 _PORT = click.IntRange(1, 65_535)
 
 
-@click.command(cls=SiteCommand)
+@click.command(cls=ActingCommand)
 @click.argument("port", type=_PORT)
 @click.option("--name", default="", help="The connector's name.  [default: the key, else port-PORT]")
 @click.option(
@@ -40,13 +41,14 @@ def expose(
 
     target = target_of(context)
     end = expose_port(target, port, name=name, key=key, host=host)
-    say(f"{host}:{port} is offered as {end.key}")
+    if not answers(routingKey=end.key, host=host, port=port):
+        say(f"{host}:{port} is offered as {end.key}")
     _tell_rest(end, target)
     if end.outcome and not wait_and_tell(target, wait, timeout, only={end.created.main.resource.title}):
         context.exit(1)
 
 
-@click.command(cls=SiteCommand)
+@click.command(cls=ActingCommand)
 @click.argument("key")
 @click.argument("port", type=_PORT, required=False)
 @click.option("--host", default="127.0.0.1", show_default=True, help="The local address to listen on.")
@@ -65,7 +67,8 @@ def reach(context: click.Context, key: str, port: int | None, host: str, wait: s
 
     target = target_of(context)
     end = reach_key(target, key, port or 0, host=host)
-    say(f"{key} is reached at {host}:{end.port}")
+    if not answers(routingKey=key, host=host, port=end.port):
+        say(f"{key} is reached at {host}:{end.port}")
     _tell_rest(end, target)
     if end.outcome and not wait_and_tell(target, wait, timeout, only={end.created.main.resource.title}):
         context.exit(1)
@@ -78,9 +81,11 @@ def _tell_rest(end: ServiceEnd, target: Target) -> None:
 
     for text in end.created.warnings:
         warn(text)
+    answers_resources(end.created.written)
     if end.outcome is None:
         talk(f"next: {start_step(target)}")
         return
     for text in end.outcome.warnings:
         warn(text)
+    answers_outcome(end.outcome)
     talk(f"next: skupper-local service status {end.key}{namespace_flag(target)}")

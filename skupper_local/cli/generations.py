@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from skupper_local.cli.answering import answers
 from skupper_local.cli.declaring import namespace_flag
 from skupper_local.cli.documents import print_documents
 from skupper_local.cli.running import print_reloaded
@@ -52,12 +53,15 @@ def show_history(target: Target, output: str) -> None:
 
 def print_rolled_back(rolled: RolledBack, target: Target) -> None:
     """What changed, and what became of the router."""
-    for line in rolled.changes:
+    answered = answers(generation=rolled.number, changes=list(rolled.changes))
+    for line in rolled.changes if not answered else ():
         say(line)
     if not rolled.changes:
-        say(f"Generation {rolled.number} is what is declared already")
+        if not answered:
+            say(f"Generation {rolled.number} is what is declared already")
         return
-    say(f"The declarations are those of generation {rolled.number} again")
+    if not answered:
+        say(f"The declarations are those of generation {rolled.number} again")
     if rolled.outcome:
         print_reloaded(rolled.outcome, target)
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from skupper_local.cli.answering import answers
 from skupper_local.cli.declaring import namespace_flag
 from skupper_local.cli.terminal import say, talk, warn
 
@@ -16,13 +17,22 @@ if TYPE_CHECKING:
 
 def print_installed(installed: Installed, target: Target) -> None:
     """What was done, what was there, what is missing, and what to type."""
-    for text in installed.done:
-        say(f"done:  {text}")
-    for text in installed.found:
-        say(f"found: {text}")
+    answered = answers(
+        platform=installed.platform,
+        done=list(installed.done),
+        found=list(installed.found),
+        image=installed.image,
+        imagePresent=installed.image_present if installed.image else None,
+    )
+    if not answered:
+        for text in installed.done:
+            say(f"done:  {text}")
+        for text in installed.found:
+            say(f"found: {text}")
     for text in installed.advice:
         warn(text)
-    say(f"Platform {installed.platform} is now configured for Skupper")
+    if not answered:
+        say(f"Platform {installed.platform} is now configured for Skupper")
     flag = namespace_flag(target)
     if installed.image and not installed.image_present:
         talk(f"the router's image {installed.image} is not here yet; the first start pulls it")
@@ -34,9 +44,10 @@ def print_installed(installed: Installed, target: Target) -> None:
 
 def print_uninstalled(outcome: Uninstalled) -> int:
     """What is gone, what is left and why; the exit status."""
-    for text in outcome.removed:
+    answered = answers(removed=list(outcome.removed), left=list(outcome.left), failed=list(outcome.failed))
+    for text in outcome.removed if not answered else ():
         say(f"removed: {text}")
-    for text in outcome.left:
+    for text in outcome.left if not answered else ():
         say(f"left:    {text}")
     for text in outcome.failed:
         warn(text)
@@ -45,16 +56,19 @@ def print_uninstalled(outcome: Uninstalled) -> int:
             "next: see to what is named above, then repeat skupper-local system uninstall; skupper-local system check says more"
         )
         return 1
-    say("Skupper is now uninstalled here" if outcome.removed else "There is nothing to uninstall here")
+    if not answered:
+        say("Skupper is now uninstalled here" if outcome.removed else "There is nothing to uninstall here")
     return 0
 
 
 def print_loaded(loaded: LoadedImages, target: Target) -> None:
     """Which images are there now, and how sites come to use them."""
-    for reference in loaded.references:
+    answered = answers(platform=loaded.platform, endpoint=loaded.endpoint, images=list(loaded.references))
+    for reference in loaded.references if not answered else ():
         say(f"Loaded {reference} into {loaded.platform} ({loaded.endpoint})")
     if not loaded.references:
-        say(f"Loaded images without a name into {loaded.platform} ({loaded.endpoint})")
+        if not answered:
+            say(f"Loaded images without a name into {loaded.platform} ({loaded.endpoint})")
         talk(f"next: give it one: {loaded.platform} images, then {loaded.platform} tag ID {loaded.wanted}")
         return
     flag = namespace_flag(target)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from skupper_local.cli.answering import answers, answers_outcome, answers_resources
 from skupper_local.cli.declaring import namespace_flag, reload_step, start_step
 from skupper_local.cli.documents import print_documents
 from skupper_local.cli.terminal import say, talk, warn
@@ -26,9 +27,11 @@ def print_applied(applied: Applied, target: Target, *, steps: bool = True) -> No
         warn(text)
     counts = {"added": 0, "changed": 0, "unchanged": 0}
     for item in applied.written:
-        say(f"{item.resource.title} {item.outcome.value}")
         counts[item.outcome.value] += 1
-    say(f"Custom resources are applied: {', '.join(f'{count} {what}' for what, count in counts.items())}")
+    if not answers_resources(applied.written):
+        for item in applied.written:
+            say(f"{item.resource.title} {item.outcome.value}")
+        say(f"Custom resources are applied: {', '.join(f'{count} {what}' for what, count in counts.items())}")
     if steps and not takes_effect() and (counts["added"] or counts["changed"]):
         talk(f"next: {reload_step(target) if applied.started else start_step(target)}")
 
@@ -37,10 +40,11 @@ def print_taken_back(taken: TakenBack, target: Target) -> None:
     """One line an item, and what to type next."""
     for text in taken.warnings:
         warn(text)
-    for resource in taken.removed:
-        say(f"{resource.title} deleted")
-    for resource in taken.absent:
-        say(f"{resource.title} is not declared")
+    if not answers_resources(taken.written, taken.absent):
+        for resource in taken.removed:
+            say(f"{resource.title} deleted")
+        for resource in taken.absent:
+            say(f"{resource.title} is not declared")
     if taken.removed and taken.started and not takes_effect():
         talk(f"next: {reload_step(target)} (the router still runs with it)")
 
@@ -50,8 +54,10 @@ def print_started(outcome: Outcome, target: Target) -> None:
     from skupper_local.operations.lifecycle import Deed
 
     _warn(outcome)
+    answered = answers_outcome(outcome)
     if outcome.deed is Deed.UNTOUCHED:
-        say(f'Site "{outcome.site}" is running already in namespace "{outcome.namespace}"')
+        if not answered:
+            say(f'Site "{outcome.site}" is running already in namespace "{outcome.namespace}"')
         if outcome.pending:
             talk(f"next: {reload_step(target)} (declarations have changed since it was started)")
         return
@@ -61,8 +67,9 @@ def print_started(outcome: Outcome, target: Target) -> None:
         Deed.REPAIRED: "has been put right and runs",
         Deed.RESTARTED: "has been restarted",
     }
-    say(f'Site "{outcome.site}" {words[outcome.deed]} in namespace "{outcome.namespace}"')
-    _describe(outcome)
+    if not answered:
+        say(f'Site "{outcome.site}" {words[outcome.deed]} in namespace "{outcome.namespace}"')
+        _describe(outcome)
     talk(f"next: skupper-local system status{namespace_flag(target)}")
 
 
@@ -71,8 +78,6 @@ def print_reloaded(outcome: Outcome, target: Target) -> None:
     from skupper_local.operations.lifecycle import Deed
 
     _warn(outcome)
-    for line in outcome.plan:
-        say(f"  {line}")
     words = {
         Deed.STARTED: "has been started",
         Deed.TAKEN_OVER: "has been taken over and runs",
@@ -82,31 +87,24 @@ def print_reloaded(outcome: Outcome, target: Target) -> None:
         Deed.UNTOUCHED: "runs on: nothing has changed for its router",
         Deed.LEFT_STOPPED: "is stopped and stays so; its files are up to date",
     }
-    say(f'Site "{outcome.site}" {words[outcome.deed]}')
-    if outcome.deed in (Deed.STARTED, Deed.REPAIRED, Deed.TAKEN_OVER):
-        _describe(outcome)
+    if not answers_outcome(outcome):
+        for line in outcome.plan:
+            say(f"  {line}")
+        say(f'Site "{outcome.site}" {words[outcome.deed]}')
+        if outcome.deed in (Deed.STARTED, Deed.REPAIRED, Deed.TAKEN_OVER):
+            _describe(outcome)
     if outcome.deed is Deed.LEFT_STOPPED:
         talk(f"next: {start_step(target)}")
 
 
-def print_foreseen(foreseen: Foreseen, output: str) -> None:
-    """What a reload would do, as text or as a document."""
+def print_foreseen(foreseen: Foreseen) -> None:
+    """What a reload would do."""
     from skupper_local.operations.lifecycle import Deed
 
     outcome = foreseen.outcome
     _warn(outcome)
-    if output:
-        document = {
-            "site": outcome.site,
-            "namespace": outcome.namespace,
-            "platform": outcome.platform,
-            "router": outcome.deed.value,
-            "configuration": list(outcome.plan),
-            "files": [
-                {"action": change.action.value, "path": str(change.path)} for change in foreseen.changes
-            ],
-        }
-        print_documents([document], output)
+    files = [{"action": change.action.value, "path": str(change.path)} for change in foreseen.changes]
+    if answers_outcome(outcome) and answers(dryRun=True, files=files):
         return
     for line in outcome.plan:
         say(f"  {line}")
@@ -137,8 +135,9 @@ def print_upgraded(outcome: Outcome, target: Target) -> None:
         Deed.UNTOUCHED: "is up to date: nothing had to be done",
         Deed.LEFT_STOPPED: "is stopped and stays so; its next start takes the new router",
     }
-    say(f'Site "{outcome.site}" {words[outcome.deed]}')
-    _describe(outcome)
+    if not answers_outcome(outcome):
+        say(f'Site "{outcome.site}" {words[outcome.deed]}')
+        _describe(outcome)
     if outcome.deed is Deed.LEFT_STOPPED:
         talk(f"next: {start_step(target)}")
 
@@ -153,8 +152,9 @@ def print_migrated(outcome: Outcome, target: Target) -> None:
         Deed.UNTOUCHED: f"is on platform {outcome.platform} already",
         Deed.LEFT_STOPPED: f"has been moved to platform {outcome.platform} and is stopped, as it was",
     }
-    say(f'Site "{outcome.site}" {words[outcome.deed]}')
-    _describe(outcome)
+    if not answers_outcome(outcome):
+        say(f'Site "{outcome.site}" {words[outcome.deed]}')
+        _describe(outcome)
     if outcome.deed is Deed.LEFT_STOPPED:
         talk(f"next: {start_step(target)}")
 
@@ -164,7 +164,8 @@ def print_stopped(outcome: Outcome, target: Target) -> None:
     from skupper_local.operations.lifecycle import Deed
 
     was = "was not running" if outcome.deed is Deed.UNTOUCHED else "has been stopped"
-    say(f'The router of namespace "{outcome.namespace}" {was}; its declarations and keys are kept')
+    if not answers_outcome(outcome):
+        say(f'The router of namespace "{outcome.namespace}" {was}; its declarations and keys are kept')
     if outcome.deed is not Deed.UNTOUCHED:
         talk(f"next: {start_step(target)}")
 
@@ -173,6 +174,8 @@ def print_removed(outcome: Outcome) -> None:
     """As the reference prints a removal."""
     from skupper_local.operations.lifecycle import Deed
 
+    if answers_outcome(outcome):
+        return
     if outcome.deed is Deed.UNTOUCHED:
         say(f'There is no namespace "{outcome.namespace}"')
     else:
@@ -192,6 +195,27 @@ def confirm_teardown(target: Target, context: click.Context) -> bool:
         return True
     talk("Nothing was removed")
     return False
+
+
+def print_raised(applied: Applied | None, outcome: Outcome, target: Target) -> None:
+    """What was declared, and what became of the router, of a command that sees to both."""
+    from skupper_local.operations.lifecycle import Deed
+
+    if applied:
+        print_applied(applied, target, steps=False)
+    started = outcome.deed in (Deed.STARTED, Deed.REPAIRED)
+    (print_started if started else print_reloaded)(outcome, target)
+
+
+def show_picture(target: Target) -> None:
+    """``system status`` at the end of a command that has said something before."""
+    if not answers():
+        say()
+        show_system(target, "")
+        return
+    from skupper_local.operations.status import view_system
+
+    answers(status=_system_document(view_system(target)))
 
 
 def show_system(target: Target, output: str) -> None:

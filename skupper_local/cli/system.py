@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from skupper_local.cli import completing
-from skupper_local.cli.commands import LazyGroup, PlatformCommand, SiteCommand, output_option, target_of
+from skupper_local.cli.answering import ActingCommand, ActingPlatformCommand
+from skupper_local.cli.commands import LazyGroup, SiteCommand, output_option, target_of
 from skupper_local.cli.waiting import DeclaringCommand, wait_and_tell, wait_options
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ _SYSTEMD = click.option(
 )
 
 
-@system.command(cls=SiteCommand)
+@system.command(cls=ActingCommand)
 @_ROUTER
 @_IMAGE
 @_PULL
@@ -156,7 +157,7 @@ def check(context: click.Context, pre: bool, output: str | None) -> None:
         context.exit(1)
 
 
-@system.command(cls=SiteCommand)
+@system.command(cls=ActingCommand)
 @click.pass_context
 def stop(context: click.Context) -> None:
     """Stop the router. Everything is kept; teardown is what removes.
@@ -172,15 +173,12 @@ def stop(context: click.Context) -> None:
     print_stopped(stop_site(target), target)
 
 
-@system.command(cls=SiteCommand)
+@system.command(cls=ActingCommand)
 @click.option("--dry-run", "dry", is_flag=True, help="Show what would change, and change nothing.")
 @_PULL
 @wait_options("none")
-@output_option()
 @click.pass_context
-def reload(
-    context: click.Context, dry: bool, pull: str | None, wait: str, timeout: int, output: str | None
-) -> None:
+def reload(context: click.Context, dry: bool, pull: str | None, wait: str, timeout: int) -> None:
     """Bring changed declarations into effect. The router restarts only if its configuration changed.
 
     \b
@@ -195,13 +193,11 @@ def reload(
     from skupper_local.operations.lifecycle import reload as reload_site
     from skupper_local.operations.planned_change import Wishes
 
-    if output and not dry:
-        raise click.UsageError("-o shows what --dry-run finds", context)
     if dry and wait != "none":
         raise click.UsageError("--dry-run changes nothing, so there is nothing to wait for", context)
     target = target_of(context)
     if dry:
-        print_foreseen(foresee_reload(target, Wishes(pull=pull or "")), output or "")
+        print_foreseen(foresee_reload(target, Wishes(pull=pull or "")))
         return
     with pull_progress() as shown:
         outcome = reload_site(target, Wishes(pull=pull or "", progress=shown.tell))
@@ -210,7 +206,7 @@ def reload(
         context.exit(1)
 
 
-@system.command(cls=SiteCommand)
+@system.command(cls=ActingCommand)
 @_IMAGE
 @_ROUTER
 @_PULL
@@ -239,7 +235,7 @@ def upgrade(
         context.exit(1)
 
 
-@system.command(cls=SiteCommand)
+@system.command(cls=ActingCommand)
 @click.option(
     "--to",
     required=True,
@@ -298,7 +294,7 @@ def history(context: click.Context, output: str | None) -> None:
     show_history(target_of(context), output or "")
 
 
-@system.command(cls=SiteCommand)
+@system.command(cls=ActingCommand)
 @click.argument("generation", type=click.IntRange(min=1), required=False)
 @wait_options("none")
 @click.pass_context
@@ -393,7 +389,7 @@ def logs(context: click.Context, tail: int, follow: bool) -> None:
             sys.stdout.flush()
 
 
-@system.command(cls=SiteCommand)
+@system.command(cls=ActingCommand)
 @click.option("--force", is_flag=True, help="Do not ask.")
 @click.pass_context
 def teardown(context: click.Context, force: bool) -> None:
@@ -411,7 +407,7 @@ def teardown(context: click.Context, force: bool) -> None:
         print_removed(teardown_site(target))
 
 
-@system.command(cls=PlatformCommand)
+@system.command(cls=ActingPlatformCommand)
 @click.option("--image", default="", metavar="REFERENCE", help="The router image that sites will run.")
 @click.option(
     "--pull", type=click.Choice(["missing", "always"]), default=None, help="Pull the router image now."
@@ -453,7 +449,7 @@ def install(
     print_installed(installed, target)
 
 
-@system.command(cls=PlatformCommand)
+@system.command(cls=ActingPlatformCommand)
 @click.option("-f", "--force", is_flag=True, help="Remove the sites, too, with their declarations and keys.")
 @click.pass_context
 def uninstall(context: click.Context, force: bool) -> None:
@@ -471,7 +467,7 @@ def uninstall(context: click.Context, force: bool) -> None:
     context.exit(print_uninstalled(outcome))
 
 
-@system.command("load-image", cls=SiteCommand)
+@system.command("load-image", cls=ActingCommand)
 @click.argument("archive", metavar="ARCHIVE")
 @click.pass_context
 def load_image(context: click.Context, archive: str) -> None:

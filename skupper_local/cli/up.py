@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import click
 
-from skupper_local.cli.commands import SiteCommand, target_of
+from skupper_local.cli.answering import ActingCommand
+from skupper_local.cli.commands import target_of
 from skupper_local.cli.waiting import wait_and_tell, wait_options
 
 
-@click.command(cls=SiteCommand)
+@click.command(cls=ActingCommand)
 @click.option(
     "-f",
     "--filename",
@@ -28,10 +29,9 @@ def up(context: click.Context, filename: str, wait: str, timeout: int) -> None:
     """
     from skupper_local.cli.declaring import namespace_flag
     from skupper_local.cli.pulling import pull_progress
-    from skupper_local.cli.running import print_applied, print_reloaded, print_started, show_system
-    from skupper_local.cli.terminal import say, talk
+    from skupper_local.cli.running import print_raised, show_picture
+    from skupper_local.cli.terminal import talk
     from skupper_local.operations.apply import read_sources
-    from skupper_local.operations.lifecycle import Deed
     from skupper_local.operations.planned_change import Wishes
     from skupper_local.operations.up import up as raise_site
 
@@ -39,13 +39,9 @@ def up(context: click.Context, filename: str, wait: str, timeout: int) -> None:
     sources = read_sources(filename) if filename else ()
     with pull_progress() as shown:
         raised = raise_site(target, sources, Wishes(progress=shown.tell))
-    if raised.applied:
-        print_applied(raised.applied, target, steps=False)
-    print_outcome = print_started if raised.outcome.deed in (Deed.STARTED, Deed.REPAIRED) else print_reloaded
-    print_outcome(raised.outcome, target)
+    print_raised(raised.applied, raised.outcome, target)
     reached = wait_and_tell(target, wait, timeout)
-    say()
-    show_system(target, "")
+    show_picture(target)
     talk(f"next: skupper-local service status{namespace_flag(target)}")
     if not reached:
         context.exit(1)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from skupper_local.cli.commands import SiteCommand, target_of
+from skupper_local.cli.answering import ActingCommand, answers
+from skupper_local.cli.commands import insert_options, target_of
 from skupper_local.cli.terminal import talk
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ _UNTIL = "until the router has it as declared, or until it can carry traffic."
 _TAKES_EFFECT = "skupper_local.takes_effect"
 
 
-def timeout_option() -> click.Option:
+def timeout_option(text: str = "How long to wait for that.") -> click.Option:
     """``--timeout SECONDS``."""
     return click.Option(
         ["--timeout"],
@@ -27,7 +28,7 @@ def timeout_option() -> click.Option:
         default=60,
         show_default=True,
         metavar="SECONDS",
-        help="How long to wait for that.",
+        help=text,
     )
 
 
@@ -48,7 +49,7 @@ def wait_options(default: str = "configured") -> Callable[[_Function], _Function
     return decorated
 
 
-class DeclaringCommand(SiteCommand):
+class DeclaringCommand(ActingCommand):
     """A command that changes declarations, and on request brings them into effect and waits for that.
 
     Its function returns what was written: that is waited for, and taken back if it cannot take effect.
@@ -56,15 +57,13 @@ class DeclaringCommand(SiteCommand):
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
-        common = [option for option in self.params if option.name in ("namespace", "platform")]
-        own = [option for option in self.params if option not in common]
         text = f"Bring it into effect at once, if the site runs, and wait {_UNTIL}"
-        self.params = [*own, *_options("none", text), *common]
+        insert_options(self, *_options("none", text))
 
-    def invoke(self, ctx: click.Context) -> None:
+    def act(self, ctx: click.Context) -> None:
         wait, seconds = ctx.params.pop("wait"), ctx.params.pop("timeout")
         ctx.meta[_TAKES_EFFECT] = wait != "none"
-        written: tuple[Written, ...] = super().invoke(ctx)
+        written: tuple[Written, ...] = super().act(ctx)
         if wait != "none" and not _take_effect(target_of(ctx), written, wait, seconds):
             ctx.exit(1)
 
@@ -96,6 +95,9 @@ def wait_and_tell(target: Target, wait: str, seconds: int, *, only: Collection[s
     from skupper_local.operations.waiting import Level, wait_for
 
     waited = wait_for(target, Level(wait), seconds, only=only)
+    if wait != "none":
+        left = [{"resource": title, "message": reason} for title, reason in waited.left]
+        answers(waitedFor=wait, reached=waited.reached, notReached=left)
     for title, reason in waited.left:
         talk(f"not {wait} after {seconds} s: {title}: {reason}")
     return waited.reached

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.rig.machine import Machine, eventually, http_server
+from tests.rig.output_fields import undocumented
 from tests.rig.ports import HOST, free_port
 
 ANSWER = b"hello from the other end"
@@ -46,6 +47,29 @@ def test_two_sites_and_a_service_take_a_handful_of_commands(machine: Machine, tm
         again = machine.run(f"up -f {tmp_path}/east -n east")
         assert again.returncode == 0
         assert "nothing has changed for its router" in again.stdout
+        assert _undocumented(machine, free_port()) == {}
+
+
+def _undocumented(machine: Machine, port: int) -> dict[str, set[str]]:
+    """The fields that OUTPUT.md does not name, by the command that prints them, of two sites that run."""
+    found = {}
+    for words in (
+        *(f"{kind} status -n {name}" for name in ("west", "east") for kind in ("site", "link", "service")),
+        "listener status -n west",
+        "connector status -n east",
+        "certificate status -n west",
+        "system status -n west",
+        f"reach more {port} --host {HOST} -n west --wait configured",
+        "system reload --dry-run -n west",
+        "system rollback -n west",
+        "system start -n west",
+        "up -n west --wait configured",
+        "system stop -n west",
+        "namespace list",
+    ):
+        if missing := undocumented(" ".join(words.split()[:2]), machine.ok(f"{words} -o json")):
+            found[words] = missing
+    return found
 
 
 def test_what_never_gets_ready_ends_with_one_and_the_reason(machine: Machine) -> None:
