@@ -239,5 +239,4 @@ def test_a_dry_run_tells_what_a_reload_then_does_and_writes_nothing(machine: Mac
         ran = machine.run("system reload --dry-run")
     assert ran.returncode == 1
     assert "port-in-use" in ran.stderr
-    for words in ("system reload -o json", "system reload --dry-run --wait ready"):
-        assert machine.run(words).returncode == 2, words
+    assert machine.run("system reload --dry-run --wait ready").returncode == 2
