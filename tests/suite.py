@@ -1,14 +1,15 @@
 """All tests and the check of types, in parts side by side: ``python -m tests.suite``, which ``make test`` calls.
 
 What tests engines and whole hosts has network namespaces and machines of its own and mostly waits for them. Everything else
-runs in the machine's own network: routers and sites wait for each other, too, while units and types are computed. Together
-they take little longer than the longest. What the parts beside the first one print is shown when they are over. A few tests
-that failed are repeated alone, because all this keeps a small machine busy beyond what some of them wait for; they are named,
-and fail if they fail again. The last line sums all up.
+runs in the machine's own network, or as root, sites in one of theirs: routers and sites wait for each other, too, while units
+and types are computed. Together they take little longer than the longest. What the parts beside the first one print is shown
+when they are over. A few tests that failed are repeated alone, because all this keeps a small machine busy beyond what some of
+them wait for; they are named, and fail if they fail again. The last line sums all up.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -30,6 +31,18 @@ _BESIDE = {
         "test_systemd_*",
     ),
 }
+_SITES = (
+    "test_sites_at_once",
+    "test_sites_bad_luck",
+    "test_sites_declared",
+    "test_sites_killed",
+    "test_sites_linked",
+    "test_sites_servers",
+    "test_sites_short_commands",
+    "test_sites_written_statuses",
+)
+_OWN_NETWORK = ("unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh")
+"""A network namespace with nothing but a loopback: sites have ports that are the same everywhere."""
 _PYTEST = (sys.executable, "-m", "pytest", "-rfEs")
 _MYPY = (sys.executable, "-m", "mypy")
 _COUNTED = re.compile(r"(\d+) (passed|failed|skipped|error)")
@@ -46,11 +59,13 @@ def main() -> int:
         for title, names in _BESIDE.items()
     }
     parts["units"] = [str(_TESTS / "unit")]
+    if os.getuid() == 0:
+        parts["sites"] = [str(_SYSTEM / f"{name}.py") for name in _SITES]
     others = [f"--ignore={file}" for files in parts.values() for file in files]
     with ExitStack() as stack:
         types = stack.enter_context(_Beside(_MYPY))
         beside = {
-            title: stack.enter_context(_Beside([*_PYTEST, "-p", "no:cacheprovider", *files]))
+            title: stack.enter_context(_Beside([*_place(title), *_PYTEST, "-p", "no:cacheprovider", *files]))
             for title, files in parts.items()
         }
         counts, status, failures = _run([*_PYTEST, *others])
@@ -80,6 +95,11 @@ def main() -> int:
     skipped = f", {counts['skipped']} skipped" if counts["skipped"] else ""
     print(f"{counts['passed']} passed, {failed} failed{skipped}")
     return 1 if failed else 0
+
+
+def _place(title: str) -> tuple[str, ...]:
+    """What a command of a part begins with."""
+    return _OWN_NETWORK if title == "sites" else ()
 
 
 class _Beside:

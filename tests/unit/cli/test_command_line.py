@@ -190,6 +190,9 @@ def test_an_interruption_before_the_command_line_is_loaded_ends_it_without_a_wor
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=lambda: signal.signal(
+            signal.SIGINT, signal.SIG_DFL
+        ),  # ignored where the tests run unattended
     ) as running:
         assert running.stdout is not None
         assert running.stderr is not None
