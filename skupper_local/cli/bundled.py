@@ -119,7 +119,9 @@ def _tell_links(written: tuple[Path, ...], site: str) -> None:
         say(f'Site "{site}" accepts no links: it has no link access')
 
 
-install.params.append(timeout_option("How long to wait until the router has all that is declared."))
+install.params.append(
+    timeout_option("How long to wait until the router has all that is declared, at most 3600.")
+)
 
 
 def main() -> None:

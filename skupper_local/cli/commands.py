@@ -52,6 +52,12 @@ def _common_options() -> list[click.Parameter]:
     ]
 
 
+_WITHOUT = {
+    "namespace": "it is about no single namespace",
+    "platform": "it is about no single platform",
+}
+
+
 class SiteCommand(click.Command):
     """A command that works on one namespace."""
 
@@ -70,10 +76,14 @@ class MachineCommand(click.Command):
         keywords.setdefault("context_settings", _SETTINGS)
         super().__init__(*arguments, **keywords)
 
+    def why_not(self, option: str) -> str:
+        """Why the command does not take an option that others take; empty for any other option."""
+        return next((_WITHOUT[flag] for flag in self.refused if option in (f"-{flag[0]}", f"--{flag}")), "")
+
     def invoke(self, ctx: click.Context) -> Any:
         for flag in self.refused:
             if flag in ctx.find_root().meta:
-                raise click.UsageError(f"{ctx.command_path} takes no --{flag}", ctx)
+                raise click.UsageError(f"{ctx.command_path} takes no --{flag}: {_WITHOUT[flag]}", ctx)
         return super().invoke(ctx)
 
 
@@ -114,13 +124,11 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """As click does, and for a word that is no command, those that look like it."""
+        """As click does; a word that is no command is told apart from every other mistake."""
         if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
-            from difflib import get_close_matches
+            from skupper_local.cli.mistyped import UnknownCommandError
 
-            near = get_close_matches(args[0], self.list_commands(ctx), n=3, cutoff=0.6)
-            meant = f" Did you mean {' or '.join(near)}?" if near else ""
-            ctx.fail(f"No such command '{args[0]}'.{meant}")
+            raise UnknownCommandError(args[0], ctx)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

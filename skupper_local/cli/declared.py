@@ -9,6 +9,7 @@ import click
 
 from skupper_local.cli import completing
 from skupper_local.cli.commands import SiteCommand, output_option, target_of
+from skupper_local.cli.numbers import Port
 from skupper_local.cli.waiting import DeclaringCommand
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def service_arguments(
         for parameter in reversed(
             (
                 click.argument("name"),
-                click.argument("port", type=int),
+                click.argument("port", type=Port(bounded=False)),
                 click.option(*routing_key, default="", help=f"{leads}  [default: the name]"),
                 click.option("--tls-credentials", default="", help=credentials),
                 click.option(
@@ -55,7 +56,7 @@ def service_changes(*routing_key: str, credentials: str) -> Callable[[_Function]
             click.option("--tls-credentials", help=f"{credentials} Empty: none."),
             click.option("--type", "kind", type=click.Choice(["tcp"]), help="The protocol."),
             click.option(*routing_key, help="The routing key."),
-            click.option("--port", type=int, help="The port."),
+            click.option("--port", type=Port(bounded=False), help="The port."),
         ):
             function = option(function)
         return function

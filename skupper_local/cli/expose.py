@@ -8,13 +8,14 @@ import click
 
 from skupper_local.cli.answering import ActingCommand, answers, answers_outcome, answers_resources
 from skupper_local.cli.commands import target_of
+from skupper_local.cli.numbers import Port
 from skupper_local.cli.waiting import wait_and_tell, wait_options
 
 if TYPE_CHECKING:
     from skupper_local.operations.expose import ServiceEnd
     from skupper_local.operations.target import Target
 
-_PORT = click.IntRange(1, 65_535)
+_PORT = Port()
 
 
 @click.command(cls=ActingCommand)

@@ -36,14 +36,47 @@ def report(error: SkupperLocalError, arguments: Sequence[str], note: str = "") -
     return error.exit_status
 
 
-def report_usage(error: click.ClickException, arguments: Sequence[str]) -> int:
-    """Print what is wrong with the command line as typed."""
-    context = getattr(error, "ctx", None)
-    path = context.command_path if context else "skupper-local"
-    why = context.get_usage().removeprefix("Usage: ") if context else ""
-    message = error.format_message().rstrip(".")
-    _print("usage", message, f"usage: {why}" if why else "", f"{path} --help", EXIT_INVALID, arguments)
+def report_usage(
+    error: click.ClickException, arguments: Sequence[str], command: click.Command, program: str
+) -> int:
+    """Print what is wrong with the command line as typed after the name of the ``program``, and a line to type instead."""
+    from skupper_local.cli import mistyped
+
+    advice = mistyped.advise(error, arguments, command, program)
+    context = getattr(error, "ctx", None) or mistyped.command_path(command, program, arguments)
+    usage = context.get_usage().removeprefix("Usage: ")
+    look = f"{context.command_path} --help"
+    what = _usage_message(error)
+    if advice.meant:
+        what += f". Did you mean {' or '.join(advice.meant)}?"
+    _print(
+        "usage",
+        what,
+        advice.why,
+        advice.line or advice.example or look,
+        EXIT_INVALID,
+        arguments,
+        usage=" ".join(usage.split()),
+        look=look if advice.line or advice.example else "",
+        example=not advice.line and bool(advice.example),
+    )
     return EXIT_INVALID
+
+
+def _usage_message(error: click.ClickException) -> str:
+    """One line in plain words; click's own say ``'[PORT]'`` and list choices on lines of their own."""
+    if isinstance(error, click.MissingParameter) and error.param is not None:
+        name = error.param.make_metavar(error.ctx) if error.ctx else str(error.param.name)
+        if isinstance(error.param, click.Argument):
+            return f"Missing argument {name.strip('[]')}"
+        return f"Missing option {' or '.join(error.param.opts)} {name}"
+    if isinstance(error, click.BadParameter) and error.param is not None and error.ctx:
+        name = error.param.make_metavar(error.ctx).strip("[]")
+        called = " or ".join(error.param.opts) if isinstance(error.param, click.Option) else name
+        return f"Invalid value for {called}: {error.message}".rstrip(".")
+    if isinstance(error, click.NoSuchOption):
+        return f"No such option {error.option_name}"
+    return " ".join(error.format_message().rstrip(".").split())
 
 
 def report_output(error: OSError, arguments: Sequence[str]) -> int:
@@ -99,12 +132,18 @@ def _print(
     *,
     warnings: Sequence[str] = (),
     note: str = "",
+    usage: str = "",
+    look: str = "",
+    example: bool = False,
 ) -> None:
-    """``checks`` are those of ``system check`` that explain the error."""
+    """``checks`` are those of ``system check`` that explain the error; ``usage`` is how the command is called, ``look`` the one
+    that tells more; that the next step is an ``example`` is said of it.
+    """
     if wants_json(arguments):
         import json
 
-        error: dict[str, object] = {"code": code, "what": what, "why": why, "next": next_step}
+        because = why or (f"usage: {usage}" if usage else "")
+        error: dict[str, object] = {"code": code, "what": what, "why": because, "next": next_step}
         further = {"note": note, "warnings": list(warnings), "checks": list(checks)}
         error.update({key: value for key, value in further.items() if value}, exitStatus=status)
         print(json.dumps({"error": error}, indent=2), file=sys.stderr)
@@ -112,12 +151,13 @@ def _print(
     for text in warnings:
         warn(text)
     lines = [f"{coloured(f'error [{code}]:', RED, sys.stderr)} {harmless(what)}"]
-    look = f"skupper-local system check ({', '.join(checks)})" if checks else ""
-    parts = (("why", why), ("note", note), ("next", next_step), ("check", look))
-    lines += [f"  {label}: {_indented(text)}" for label, text in parts if text]
+    check = f"skupper-local system check ({', '.join(checks)})" if checks else ""
+    step = f"for example: {next_step}" if example else next_step
+    parts = (("why", why), ("usage", usage), ("note", note), ("next", step), ("help", look), ("check", check))
+    lines += [f"  {label}: {_indented(text, len(label))}" for label, text in parts if text]
     print("\n".join(lines), file=sys.stderr)
 
 
-def _indented(text: str) -> str:
-    """Further lines stand below the first one."""
-    return "\n       ".join(harmless(line) for line in text.strip().split("\n"))
+def _indented(text: str, label: int) -> str:
+    """Further lines stand below the first one, which follows a label of that many letters."""
+    return f"\n{' ' * (label + 4)}".join(harmless(line) for line in text.strip().split("\n"))

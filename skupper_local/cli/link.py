@@ -8,10 +8,13 @@ import click
 
 from skupper_local.cli import completing
 from skupper_local.cli.commands import LazyGroup, SiteCommand, output_option, target_of
+from skupper_local.cli.numbers import Number
 from skupper_local.cli.waiting import DeclaringCommand
 
 if TYPE_CHECKING:
     from skupper_local.operations.declarations import Written
+
+_COST = Number(1, 2**31 - 1)
 
 
 @click.group(cls=LazyGroup)
@@ -27,7 +30,12 @@ def link() -> None:
     help="How the other site reaches this one.  [default: a name or address of this machine]",
 )
 @click.option(
-    "--cost", type=click.IntRange(1, 2**31 - 1), default=1, show_default=True, help="The cost of the link."
+    "--cost",
+    type=_COST,
+    default=1,
+    show_default=True,
+    metavar="NUMBER",
+    help="The cost of the link: traffic takes the cheapest way.",
 )
 @click.option(
     "--tls-credentials",
@@ -56,7 +64,9 @@ def generate(
 
 @link.command(cls=DeclaringCommand)
 @click.argument("name", shell_complete=completing.declared("Link"))
-@click.option("--cost", type=click.IntRange(1, 2**31 - 1), help="The cost of the link.")
+@click.option(
+    "--cost", type=_COST, metavar="NUMBER", help="The cost of the link: traffic takes the cheapest way."
+)
 @click.option("--tls-credentials", metavar="NAME", help="The Secret with the credentials of the link.")
 @click.pass_context
 def update(

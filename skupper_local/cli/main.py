@@ -70,7 +70,7 @@ def run(
         print(error.format_message(), file=sys.stderr)
         return failures.EXIT_INVALID
     except click.ClickException as error:
-        return failures.report_usage(error, words)
+        return failures.report_usage(error, words, command, program)
     except (click.Abort, KeyboardInterrupt):
         print("interrupted; repeat the command to finish what it began", file=sys.stderr)
         return failures.EXIT_INTERRUPTED

@@ -11,6 +11,7 @@ import click
 from skupper_local.cli import completing
 from skupper_local.cli.answering import ActingCommand, ActingPlatformCommand
 from skupper_local.cli.commands import LazyGroup, SiteCommand, output_option, target_of
+from skupper_local.cli.numbers import Number
 from skupper_local.cli.waiting import DeclaringCommand, wait_and_tell, wait_options
 
 if TYPE_CHECKING:
@@ -295,7 +296,7 @@ def history(context: click.Context, output: str | None) -> None:
 
 
 @system.command(cls=ActingCommand)
-@click.argument("generation", type=click.IntRange(min=1), required=False)
+@click.argument("generation", type=Number(1), required=False)
 @wait_options("none")
 @click.pass_context
 def rollback(context: click.Context, generation: int | None, wait: str, timeout: int) -> None:
@@ -363,7 +364,7 @@ def units(context: click.Context, text: bool, quadlet: bool, output: str | None)
 @system.command(cls=SiteCommand)
 @click.option(
     "--tail",
-    type=int,
+    type=Number(-1),
     default=100,
     show_default=True,
     metavar="N",

@@ -9,6 +9,7 @@ import click
 
 from skupper_local.cli.answering import ActingCommand, answers
 from skupper_local.cli.commands import insert_options, target_of
+from skupper_local.cli.numbers import Number
 from skupper_local.cli.terminal import talk
 
 if TYPE_CHECKING:
@@ -20,11 +21,11 @@ _UNTIL = "until the router has it as declared, or until it can carry traffic."
 _TAKES_EFFECT = "skupper_local.takes_effect"
 
 
-def timeout_option(text: str = "How long to wait for that.") -> click.Option:
+def timeout_option(text: str = "How long to wait for that, at most 3600.") -> click.Option:
     """``--timeout SECONDS``."""
     return click.Option(
         ["--timeout"],
-        type=click.IntRange(1, 3600),
+        type=Number(1, 3600),
         default=60,
         show_default=True,
         metavar="SECONDS",
