@@ -34,7 +34,8 @@ def status(context: click.Context, name: str | None, output: str | None) -> None
       skupper-local certificate status
       skupper-local certificate status west -o yaml
     """
-    from skupper_local.cli.terminal import say, table, talk
+    from skupper_local.cli.tables import say_table
+    from skupper_local.cli.terminal import say, talk
     from skupper_local.operations.certificates import view_certificates
 
     target = target_of(context)
@@ -52,7 +53,7 @@ def status(context: click.Context, name: str | None, output: str | None) -> None
     if name:
         say("\n\n".join(_details(row) for row in rows))
         return
-    say(table(_HEADINGS, [_cells(row) for row in rows]))
+    say_table(_HEADINGS, [_cells(row) for row in rows])
     for row in rows:
         if row.message:
             talk(f"{row.name}: {row.message}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from skupper_local.cli.terminal import GREEN, RED, YELLOW, coloured, harmless, say
+from skupper_local.cli.terminal import GREEN, RED, YELLOW, coloured, columns, folded, harmless, say
 
 if TYPE_CHECKING:
     from skupper_local.checks.model import Result, State, Subject
@@ -50,6 +50,7 @@ def _print(found: Examination) -> None:
 
     from skupper_local.checks.model import State
 
+    width = min(_WIDTH, columns(sys.stdout) or _WIDTH)
     group = ""
     for finding in found.findings:
         if finding.group != group:
@@ -60,11 +61,11 @@ def _print(found: Examination) -> None:
         # The mark alone is coloured, and says the same without the colour.
         shown = coloured(mark, colour, sys.stdout) if colour else mark
         padding = " " * (_MARK_WIDTH - len(mark))
-        for number, line in enumerate(_wrapped(harmless(_headline(result)), _WIDTH - _MARK_WIDTH - 2)):
+        for number, line in enumerate(folded(harmless(_headline(result)), width - _MARK_WIDTH - 2)):
             print(f"  {shown}{padding}{line}" if number == 0 else f"  {'':{_MARK_WIDTH}}{line}")
         for label, text in (("why", result.cause), ("fix", result.fix)):
             if text and result.state is not State.SKIPPED:
-                _print_part(label, text)
+                _print_part(label, text, width)
     say()
     counts = [
         f"{found.count(state)} {_words(state)}"
@@ -80,20 +81,13 @@ def _headline(result: Result) -> str:
     return f"{result.what} [{result.code}]"
 
 
-def _print_part(label: str, text: str) -> None:
+def _print_part(label: str, text: str, width: int) -> None:
     indent = " " * (_MARK_WIDTH + 4)
     first = f"{indent}{label}: "
     for line in text.splitlines():
-        for part in _wrapped(harmless(line), _WIDTH - len(first)):
+        for part in folded(harmless(line), width - len(first)):
             print(f"{first}{part}")
             first = " " * len(first)
-
-
-def _wrapped(text: str, width: int) -> list[str]:
-    """Lines of at most ``width``; what has no blank (a path, a command's long word) is left whole, so that it can be copied."""
-    import textwrap
-
-    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False) or [""]
 
 
 def _words(state: State) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import click
 
-from skupper_local.cli.terminal import RED, coloured, harmless, warn
+from skupper_local.cli.terminal import RED, broken, coloured, harmless, warn
 from skupper_local.errors import SkupperLocalError
 
 EXIT_FAILED = 1
@@ -150,14 +150,20 @@ def _print(
         return
     for text in warnings:
         warn(text)
-    lines = [f"{coloured(f'error [{code}]:', RED, sys.stderr)} {harmless(what)}"]
+    label = f"error [{code}]:"
+    shown = broken(" ".join(what.split("\n")), sys.stderr, taken=len(label) + 1, indent=2)
+    lines = [f"{coloured(label, RED, sys.stderr)} {shown}"]
     check = f"skupper-local system check ({', '.join(checks)})" if checks else ""
     step = f"for example: {next_step}" if example else next_step
     parts = (("why", why), ("usage", usage), ("note", note), ("next", step), ("help", look), ("check", check))
-    lines += [f"  {label}: {_indented(text, len(label))}" for label, text in parts if text]
+    lines += [f"  {name}: {_below(text, name)}" for name, text in parts if text]
     print("\n".join(lines), file=sys.stderr)
 
 
-def _indented(text: str, label: int) -> str:
-    """Further lines stand below the first one, which follows a label of that many letters."""
-    return f"\n{' ' * (label + 4)}".join(harmless(line) for line in text.strip().split("\n"))
+def _below(text: str, label: str) -> str:
+    """Further lines stand below the first one, which follows its label. What is to be typed stays one line."""
+    indent = len(label) + 4
+    text = text.strip()
+    if label in ("next", "help", "check"):
+        return harmless(text, lines=True).replace("\n", f"\n{' ' * indent}")
+    return broken(text, sys.stderr, taken=indent, indent=indent)

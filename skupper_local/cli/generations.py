@@ -9,7 +9,8 @@ from skupper_local.cli.answering import answers
 from skupper_local.cli.declaring import namespace_flag
 from skupper_local.cli.documents import print_documents
 from skupper_local.cli.running import print_reloaded
-from skupper_local.cli.terminal import say, table, talk
+from skupper_local.cli.tables import say_table
+from skupper_local.cli.terminal import say, talk
 
 if TYPE_CHECKING:
     from skupper_local.operations.history import HistoryRow, RolledBack
@@ -41,11 +42,9 @@ def show_history(target: Target, output: str) -> None:
             f"There is no history yet: system start and system reload make it (namespace {target.namespace})"
         )
         return
-    say(
-        table(
-            _HEADINGS,
-            [(row.number, _moment(row.at), "now" if row.current else "", _changes(row)) for row in rows],
-        )
+    say_table(
+        _HEADINGS,
+        [(row.number, _moment(row.at), "now" if row.current else "", _changes(row)) for row in rows],
     )
     if not any(row.current for row in rows):
         talk("what is declared now has not been taken up by a start or a reload")

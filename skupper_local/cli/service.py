@@ -34,7 +34,8 @@ def status(context: click.Context, key: str | None, output: str | None) -> None:
       skupper-local service status
       skupper-local service status backend
     """
-    from skupper_local.cli.terminal import say, table, talk, warn
+    from skupper_local.cli.tables import say_table
+    from skupper_local.cli.terminal import say, talk, warn
     from skupper_local.operations.services import view_services
 
     target = target_of(context)
@@ -55,7 +56,7 @@ def status(context: click.Context, key: str | None, output: str | None) -> None:
         if found.message:
             say(f"Message: {found.message}")
         rows = [*_rows("listener", found.listeners, site), *_rows("connector", found.connectors, site)]
-        say(table(_END_HEADINGS, rows))
+        say_table(_END_HEADINGS, rows)
     elif view.services:
         rows = [
             (
@@ -67,7 +68,7 @@ def status(context: click.Context, key: str | None, output: str | None) -> None:
             )
             for item in view.services
         ]
-        say(table(_HEADINGS, rows))
+        say_table(_HEADINGS, rows)
     else:
         talk("There are no services that this site can see")
 

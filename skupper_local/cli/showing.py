@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from skupper_local.cli.documents import print_documents
-from skupper_local.cli.terminal import say, table, talk, warn
+from skupper_local.cli.tables import say_table
+from skupper_local.cli.terminal import say, talk, warn
 
 if TYPE_CHECKING:
     from skupper_local.operations.status import SiteView
@@ -40,7 +41,7 @@ def show_sites(target: Target, name: str, output: str) -> None:
     elif not sites:
         talk("There is no existing Skupper site resource")
     else:
-        say(table(_SITE, [(item.name, _status(view, item), _message(item)) for item in sites]))
+        say_table(_SITE, [(item.name, _status(view, item), _message(item)) for item in sites])
 
 
 def show_listeners(target: Target, name: str, output: str) -> None:
@@ -82,7 +83,7 @@ def show_listeners(target: Target, name: str, output: str) -> None:
             )
             for item in listeners
         ]
-        say(table(_LISTENER, rows))
+        say_table(_LISTENER, rows)
 
 
 def _keys(listener: Listener | MultiKeyListener) -> str:
@@ -136,7 +137,7 @@ def show_connectors(target: Target, name: str, output: str) -> None:
             )
             for item in connectors
         ]
-        say(table(_CONNECTOR, rows))
+        say_table(_CONNECTOR, rows)
 
 
 def _network(listener: Listener | MultiKeyListener) -> list[tuple[str, object]]:
@@ -183,16 +184,16 @@ def show_links(target: Target, name: str, output: str) -> None:
     if name and outgoing:
         row = outgoing[0]
         _print_labelled(
-            ("Name", row.name), ("Status", row.status), ("Cost", row.cost), ("Message", row.message), gap="\t"
+            ("Name", row.name), ("Status", row.status), ("Cost", row.cost), ("Message", row.message)
         )
         return
     if outgoing:
-        say(table(_LINK, [(row.name, row.status, row.cost, row.message) for row in outgoing]))
+        say_table(_LINK, [(row.name, row.status, row.cost, row.message) for row in outgoing])
     if incoming:
         if outgoing:
             say()
         say("Links from remote sites:")
-        say(table(_INCOMING, [(row.remote_site or row.name, row.status, row.message) for row in incoming]))
+        say_table(_INCOMING, [(row.remote_site or row.name, row.status, row.message) for row in incoming])
     if view.started and view.observed is None:
         talk(f"Whether other sites are linked to this one is not known: {view.reason}")
     elif not outgoing and not incoming:
@@ -223,7 +224,7 @@ def show_namespaces(output: str) -> None:
     elif not rows:
         talk("There are no namespaces")
     else:
-        say(table(_NAMESPACE, [(row.name, row.site, row.platform, row.state, row.message) for row in rows]))
+        say_table(_NAMESPACE, [(row.name, row.site, row.platform, row.state, row.message) for row in rows])
 
 
 def _view(target: Target) -> SiteView:
@@ -250,10 +251,10 @@ def _message(resource: Resource) -> str:
     return str(resource.status.get("message", ""))
 
 
-def _print_labelled(*pairs: tuple[str, object], gap: str = " ") -> None:
+def _print_labelled(*pairs: tuple[str, object]) -> None:
     for label, value in pairs:
         text = str(value).lower() if isinstance(value, bool) else str(value)
-        say(f"{label}:{gap}{text}")
+        say(f"{label}: {text}")
 
 
 def _print_resources(

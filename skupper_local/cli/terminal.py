@@ -1,4 +1,6 @@
-"""Text for a terminal: harmless, aligned, and coloured only for people.
+"""Text for a terminal: harmless, coloured only for people, and broken between words where the terminal would break within.
+
+A line that says what to type is never broken: it has to be one line to be copied. In a file or a pipe nothing is broken.
 
 Names and messages come from other sites too. A control character among them could move the cursor, set the title or hide
 text, so none gets through.
@@ -8,14 +10,15 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
 from typing import TextIO
 
 RED = "31"
 GREEN = "32"
 YELLOW = "33"
 
-_GAP = "  "
+_USUAL_COLUMNS = 80
+_LEAST_COLUMNS = 20
+_PROGRAM = "skupper-local "
 
 
 def harmless(text: str, *, lines: bool = False) -> str:
@@ -35,14 +38,62 @@ def coloured(text: str, code: str, stream: TextIO) -> str:
     return f"\033[{code}m{text}\033[0m"
 
 
+def columns(stream: TextIO) -> int | None:
+    """How many columns the terminal behind a stream has; None if there is none."""
+    if not stream.isatty():
+        return None
+    wanted = os.environ.get("COLUMNS", "")
+    if wanted.isdecimal() and int(wanted):
+        return max(int(wanted), _LEAST_COLUMNS)
+    try:
+        found = os.get_terminal_size(stream.fileno()).columns
+    except (OSError, ValueError):
+        found = 0
+    return max(found, _LEAST_COLUMNS) if found else _USUAL_COLUMNS
+
+
+def broken(text: str, stream: TextIO, *, taken: int = 0, indent: int = 0) -> str:
+    """Harmless text for a stream, in lines that fit its terminal. ``taken`` columns stand before the first of them already;
+    ``indent`` blanks are put before each further one.
+    """
+    width = columns(stream)
+    shown: list[str] = []
+    for line in harmless(text, lines=True).split("\n"):
+        begin = indent if shown else taken
+        if width is None or _PROGRAM in line or begin + width_of(line) <= width:
+            shown.append(line)
+        else:
+            shown += folded(line, width, taken=begin, indent=indent)
+    return f"\n{' ' * indent}".join(shown)
+
+
+def folded(text: str, width: int, *, taken: int = 0, indent: int = 0) -> list[str]:
+    """Lines for so many columns, without their indent. What has no blank (a path, a long word of a command) is left whole, so
+    that it can be copied.
+    """
+    import textwrap
+
+    lines = textwrap.wrap(
+        text,
+        width,
+        initial_indent=" " * taken,
+        subsequent_indent=" " * indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return [line.strip() for line in lines] or [""]
+
+
 def talk(text: str) -> None:
     """One line for the person, beside the results."""
-    print(harmless(text, lines=True), file=sys.stderr)
+    print(broken(text, sys.stderr), file=sys.stderr)
 
 
 def warn(text: str) -> None:
     """A warning for the person."""
-    print(f"{coloured('warning:', YELLOW, sys.stderr)} {harmless(text, lines=True)}", file=sys.stderr)
+    label = "warning:"
+    shown = broken(text, sys.stderr, taken=len(label) + 1, indent=2)
+    print(f"{coloured(label, YELLOW, sys.stderr)} {shown}", file=sys.stderr)
 
 
 def say(text: str = "") -> None:
@@ -50,19 +101,7 @@ def say(text: str = "") -> None:
     print(harmless(text, lines=True))
 
 
-def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Aligned columns under headings, two spaces apart, nothing after the last one. No trailing newline."""
-    cells = [list(headings), *([_cell(value) for value in row] for row in rows)]
-    widths = [max(_width(row[column]) for row in cells) for column in range(len(headings))]
-    return "\n".join(
-        _GAP.join(
-            cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)
-        ).rstrip()
-        for row in cells
-    )
-
-
-def _width(text: str) -> int:
+def width_of(text: str) -> int:
     """Columns on the screen. Only text beyond ASCII needs the character database."""
     if text.isascii():
         return len(text)
@@ -72,7 +111,3 @@ def _width(text: str) -> int:
         0 if unicodedata.combining(letter) else 2 if unicodedata.east_asian_width(letter) in "WF" else 1
         for letter in text
     )
-
-
-def _cell(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else harmless(str(value))

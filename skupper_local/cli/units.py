@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from skupper_local.cli.documents import print_documents
-from skupper_local.cli.terminal import say, table, talk, warn
+from skupper_local.cli.tables import say_table
+from skupper_local.cli.terminal import say, talk, warn
 
 if TYPE_CHECKING:
     from skupper_local.operations.target import Target
@@ -27,7 +28,7 @@ def show_units(namespace: str, output: str) -> None:
     if output:
         print_documents([_document(unit) for unit in view.units], output)
     elif view.units:
-        say(table(_UNITS, [_row(unit) for unit in view.units]))
+        say_table(_UNITS, [_row(unit) for unit in view.units])
     for unit in view.units:
         named = os.path.isabs(unit.installed.program)  # a bare name is looked up by systemd in its own path
         if not unit.installed.program_is_there and (named or not unit.installed.program):

@@ -18,11 +18,6 @@ def test_nothing_that_could_move_the_cursor_gets_through(text: str) -> None:
     assert all(line.isprintable() for line in terminal.harmless(text, lines=True).split("\n"))
 
 
-def test_a_table_is_aligned_also_for_wide_letters() -> None:
-    drawn = terminal.table(("NAME", "OK"), [("a", True), ("日本", False), ("x\033[2J", 5)])
-    assert drawn.splitlines() == ["NAME      OK", "a         true", "日本      false", "x\\x1b[2J  5"]
-
-
 class _Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
@@ -49,3 +44,50 @@ def test_an_error_says_what_why_and_what_next(capsys: pytest.CaptureFixture[str]
 def test_json_is_recognised_in_every_spelling(words: list[str]) -> None:
     assert failures.wants_json(["listener", "status", *words])
     assert not failures.wants_json(["-o", "yaml", "json"])
+
+
+def test_long_talk_is_broken_between_words_on_a_terminal_and_left_whole_in_a_pipe(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("NO_COLOR", "1")
+    text = "one two three four five six seven eight nine ten\neleven /a/path/that/is/longer/than/forty/columns/is"
+    screen, pipe = _Terminal(), io.StringIO()
+    for stream in (screen, pipe):
+        monkeypatch.setattr("sys.stderr", stream)
+        terminal.warn(text)
+    assert pipe.getvalue().splitlines()[0] == f"warning: {text.splitlines()[0]}"
+    assert screen.getvalue().splitlines() == [
+        "warning: one two three four five six",
+        "  seven eight nine ten",
+        "  eleven",
+        "  /a/path/that/is/longer/than/forty/columns/is",
+    ]
+
+
+def test_what_is_to_be_typed_stays_one_line_on_every_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "30")
+    monkeypatch.setenv("NO_COLOR", "1")
+    screen = _Terminal()
+    monkeypatch.setattr("sys.stderr", screen)
+    step = "skupper-local system start -n a-rather-long-namespace"
+    terminal.talk(f"next: {step}")
+    failures.report(
+        SkupperLocalError("It broke in a way that is long to tell", why=f"{step} failed", next_step=step), []
+    )
+    assert screen.getvalue().splitlines() == [
+        f"next: {step}",
+        "error [internal]: It broke in",
+        "  a way that is long to tell",
+        f"  why: {step} failed",
+        f"  next: {step}",
+    ]
+
+
+@pytest.mark.parametrize("columns", ["1", "0", "x", ""])
+def test_no_terminal_is_too_odd_to_be_written_to(monkeypatch: pytest.MonkeyPatch, columns: str) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    width = terminal.columns(_Terminal())
+    assert width is not None
+    assert width >= 20
+    assert terminal.columns(io.StringIO()) is None
