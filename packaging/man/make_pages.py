@@ -7,6 +7,7 @@ gives the same bytes.
 from __future__ import annotations
 
 import argparse
+import inspect
 import re
 import sys
 from collections.abc import Iterator
@@ -18,19 +19,19 @@ from skupper_local import __version__
 from skupper_local.cli.main import PROGRAM, cli
 
 SECTION = "1"
-_EXAMPLES = ("Example:", "Examples:")
+_EXAMPLES = ("Example:", "Examples:", "Begin with:")
 
 
 def pages() -> Iterator[tuple[str, str]]:
     """Every page: its file name and its text."""
-    yield from _pages(cli, click.Context(cli, info_name=PROGRAM))
+    yield from _pages(cli, click.Context(cli, info_name=PROGRAM, **cli.context_settings))
 
 
 def _pages(command: click.Command, context: click.Context) -> Iterator[tuple[str, str]]:
     name = context.command_path.replace(" ", "-")
     yield f"{name}.{SECTION}", _page(command, context, name)
     for child, sub in _children(command, context):
-        yield from _pages(sub, click.Context(sub, parent=context, info_name=child))
+        yield from _pages(sub, click.Context(sub, parent=context, info_name=child, **sub.context_settings))
 
 
 def _children(command: click.Command, context: click.Context) -> Iterator[tuple[str, click.Command]]:
@@ -42,7 +43,7 @@ def _children(command: click.Command, context: click.Context) -> Iterator[tuple[
 
 
 def _page(command: click.Command, context: click.Context, name: str) -> str:
-    description, examples = _split(command.help or "")
+    description, examples = _split(inspect.cleandoc(command.help or ""))
     summary = re.split(r"[.:;]", " ".join(description.split()), maxsplit=1)[0]
     lines = [
         f'.TH "{_escape(name.upper())}" "{SECTION}" "" "{_escape(PROGRAM)} {_escape(__version__)}" "User Commands"',
@@ -55,7 +56,10 @@ def _page(command: click.Command, context: click.Context, name: str) -> str:
     ]
     for number, paragraph in enumerate(description.split("\n\n")):
         lines += [".PP"] if number else []
-        lines.append(_escape(" ".join(paragraph.split())))
+        if paragraph.startswith("\b\n"):  # its lines stay lines
+            lines += [".nf", *(_escape(line) for line in paragraph.splitlines()[1:]), ".fi"]
+        else:
+            lines.append(_escape(" ".join(paragraph.split())))
     lines += _options(command, context)
     if examples:
         lines += [".SH EXAMPLES", ".nf", *(_escape(example) for example in examples), ".fi"]
@@ -68,7 +72,7 @@ def _split(text: str) -> tuple[str, list[str]]:
     description: list[str] = []
     examples: list[str] = []
     in_examples = False
-    for line in text.replace("\b\n", "").splitlines():
+    for line in re.sub(f"\b\n(?={'|'.join(_EXAMPLES)})", "", text).splitlines():
         if line.strip() in _EXAMPLES:
             in_examples = True
         elif in_examples and line.startswith("  "):

@@ -45,7 +45,7 @@ def generate_bundle(
     \b
     Examples:
       skupper-local system generate-bundle remote --type shell-script
-      skupper-local system generate-bundle edge --input declarations/ -p linux -o /tmp
+      skupper-local system generate-bundle edge --input declarations/ -o /tmp
     """
     from skupper_local.cli.terminal import say, talk, warn
     from skupper_local.operations.bundle import SHELL_SCRIPT

@@ -19,7 +19,14 @@ _HOSTS_SHOWN = 2
 
 @click.group(cls=LazyGroup)
 def certificate() -> None:
-    """See the certificates of the site."""
+    """See the certificates of the site.
+
+    They are made by a start and renewed by a reload.
+
+    \b
+    Begin with:
+      skupper-local certificate status
+    """
 
 
 @certificate.command(cls=SiteCommand)

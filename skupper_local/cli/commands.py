@@ -6,12 +6,15 @@ loads a command's module when the command is run, completed or described, never 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from skupper_local.cli import absent, completing
+from skupper_local.cli.terminal import columns
 
 if TYPE_CHECKING:
     from skupper_local.operations.target import Target
@@ -19,6 +22,13 @@ if TYPE_CHECKING:
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+_NARROW = 64
+"""Columns of a terminal below which descriptions stand under what they describe."""
+
+_LEAST = 30
+_FIRST_COLUMN = 30
+_FIRST_COLUMN_NARROW = 6
 
 _WHOLE_SENTENCE = 400
 """More characters than the summary of a command has: click would cut it and end it with dots."""
@@ -58,8 +68,33 @@ _WITHOUT = {
 }
 
 
+class _Help(click.HelpFormatter):
+    """Help that fits the terminal, also a narrow one, where click would write lines of 50 columns."""
+
+    def __init__(
+        self, indent_increment: int = 2, width: int | None = None, max_width: int | None = None
+    ) -> None:
+        super().__init__(indent_increment, width, max_width)
+        wanted = os.environ.get("COLUMNS", "")
+        found = int(wanted) if wanted.isdecimal() and int(wanted) else columns(sys.stdout)
+        self._narrow = found is not None and found < _NARROW
+        if self._narrow and found is not None:
+            self.width = max(found, _LEAST) - 1
+
+    def write_dl(
+        self, rows: Iterable[tuple[str, str]], col_max: int = _FIRST_COLUMN, col_spacing: int = 2
+    ) -> None:
+        super().write_dl(list(rows), _FIRST_COLUMN_NARROW if self._narrow else col_max, col_spacing)
+
+
+class _Context(click.Context):
+    formatter_class = _Help
+
+
 class SiteCommand(click.Command):
     """A command that works on one namespace."""
+
+    context_class = _Context
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         keywords.setdefault("context_settings", _SETTINGS)
@@ -70,6 +105,7 @@ class SiteCommand(click.Command):
 class MachineCommand(click.Command):
     """A command that works on no single namespace: flags that would name one are refused, wherever they stand."""
 
+    context_class = _Context
     refused: tuple[str, ...] = ("namespace", "platform")
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
@@ -100,13 +136,20 @@ class PlatformCommand(MachineCommand):
 class LazyGroup(click.Group):
     """A group that knows its commands by the place of their code: ``module:attribute`` and one line of help."""
 
+    context_class = _Context
+
     def __init__(
-        self, *arguments: Any, lazy: Mapping[str, tuple[str, str]] | None = None, **keywords: Any
+        self,
+        *arguments: Any,
+        lazy: Mapping[str, tuple[str, str]] | None = None,
+        common: bool = True,
+        **keywords: Any,
     ) -> None:
+        """``common`` says whether its commands take the flags that all others take."""
         keywords.setdefault("context_settings", _SETTINGS)
         super().__init__(*arguments, **keywords)
         self._lazy = lazy or {}
-        self.params.extend(_common_options())
+        self.params.extend(_common_options() if common else ())
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted({*self._lazy, *super().list_commands(ctx)})

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import click
 
-from skupper_local.cli.commands import SiteCommand
+from skupper_local.cli.commands import MachineCommand
 
 
-@click.command(cls=SiteCommand)
+@click.command(cls=MachineCommand)
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
-    """Print a completion script.
+    """Print the script that lets a shell complete commands, options and names.
+
+    For this shell only, type the line; for every new one, put it into the file.
 
     \b
-    bash:  skupper-local completion bash > ~/.local/share/bash-completion/completions/skupper-local
-    zsh:   skupper-local completion zsh > "${fpath[1]}/_skupper-local"
-    fish:  skupper-local completion fish > ~/.config/fish/completions/skupper-local.fish
+    bash, ~/.bashrc:
+      eval "$(skupper-local completion bash)"
+    zsh, ~/.zshrc, below compinit:
+      eval "$(skupper-local completion zsh)"
+    fish, ~/.config/fish/config.fish:
+      skupper-local completion fish | source
 
     \b
     Examples:

@@ -28,7 +28,15 @@ _CREDENTIALS = "Speak TLS to the server with these credentials."
 
 @click.group(cls=LazyGroup)
 def connector() -> None:
-    """Offer servers near this site to the network."""
+    """Offer servers near this site to the network.
+
+    A connector leads from a routing key to a server: whoever reaches a listener with that key, at any linked site, reaches it.
+
+    \b
+    Begin with:
+      skupper-local connector create backend 8080
+      skupper-local connector status
+    """
 
 
 def _server_options(function: _Function) -> _Function:
@@ -64,7 +72,7 @@ def _options(last: Callable[[Any], Any]) -> Callable[[_Function], _Function]:
         return service_arguments(
             "-r",
             "--routing-key",
-            leads="What leads here from listeners.",
+            leads="The service's name on the network: that of its listeners.",
             credentials=_CREDENTIALS,
             last=last,
         )(function)
@@ -101,7 +109,7 @@ def create(
     kind: str,
     force: bool,
 ) -> tuple[Written, ...]:
-    """Declare a connector.
+    """Declare a connector: listeners with its routing key, at any linked site, lead to its server.
 
     The server is at a host, or in containers that are followed wherever they go: by their name on a network that the router is
     on too, by their address, or by the port they publish on this machine.

@@ -12,7 +12,14 @@ from skupper_local.cli.commands import LazyGroup, target_of
 
 @click.group(cls=LazyGroup)
 def debug() -> None:
-    """Gather what helps to find a fault."""
+    """Gather what helps to find a fault.
+
+    "skupper-local system check" says what is wrong and what to type; a dump is for whoever helps you.
+
+    \b
+    Begin with:
+      skupper-local debug dump
+    """
 
 
 @debug.command(cls=ActingCommand)

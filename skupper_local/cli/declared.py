@@ -75,7 +75,12 @@ def add_delete(group: click.Group, kind: str) -> None:
     @group.command(
         "delete",
         cls=DeclaringCommand,
-        help=_with_example(f"Take the declaration of a {kind.lower()} back.", f"{group.name} delete backend"),
+        help=_with_examples(
+            f"Delete the declaration of a {kind.lower()}.\n\nA running router keeps it until a reload, which --wait does"
+            " at once.",
+            f"{group.name} delete backend",
+            f"{group.name} delete backend --wait configured",
+        ),
     )
     @click.argument("name", shell_complete=completing.declared(*_kinds(kind)))
     @click.pass_context
@@ -93,8 +98,13 @@ def add_status(group: click.Group, kind: str, show: Callable[[Target, str, str],
     @group.command(
         "status",
         cls=SiteCommand,
-        help=_with_example(
-            f"Show the state of every {kind.lower()}, or of one.", f"{group.name} status -o json"
+        help=_with_examples(
+            "Show the state of the site."
+            if kind == "Site"
+            else f"Show the state of every {kind.lower()}, or of one, and what is in the way of those that are not ready.",
+            f"{group.name} status",
+            *(() if kind == "Site" else (f"{group.name} status backend",)),
+            f"{group.name} status -o json",
         ),
     )
     @click.argument("name", required=False, shell_complete=completing.declared(*_kinds(kind)))
@@ -109,5 +119,5 @@ def _kinds(kind: str) -> tuple[str, ...]:
     return ("Listener", "MultiKeyListener") if kind == "Listener" else (kind,)
 
 
-def _with_example(text: str, example: str) -> str:
-    return f"{text}\n\n\b\nExamples:\n  skupper-local {example}"
+def _with_examples(text: str, *examples: str) -> str:
+    return f"{text}\n\n\b\nExamples:\n" + "\n".join(f"  skupper-local {example}" for example in examples)

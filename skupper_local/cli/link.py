@@ -19,7 +19,16 @@ _COST = Number(1, 2**31 - 1)
 
 @click.group(cls=LazyGroup)
 def link() -> None:
-    """Join this site to others."""
+    """Join this site to others.
+
+    A site that accepts links (site create --enable-link-access) prints a link, the other site applies it (system apply -f
+    link.yaml). One link carries traffic in both directions.
+
+    \b
+    Begin with:
+      skupper-local link generate > link.yaml
+      skupper-local link status
+    """
 
 
 @link.command(cls=SiteCommand)
@@ -90,7 +99,9 @@ def update(
 @click.argument("name", shell_complete=completing.declared("Link"))
 @click.pass_context
 def delete(context: click.Context, name: str) -> tuple[Written, ...]:
-    """Take the declaration of a link back, with its key.
+    """Delete the declaration of a link, with its key.
+
+    A running router keeps it until a reload, which --wait does at once.
 
     \b
     Examples:

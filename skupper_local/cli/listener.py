@@ -28,7 +28,15 @@ _CREDENTIALS = "Serve TLS with these credentials."
 
 @click.group(cls=LazyGroup)
 def listener() -> None:
-    """Open ports here that lead to connectors elsewhere."""
+    """Open ports here that lead to connectors elsewhere.
+
+    A listener leads from a port of this machine to the connectors with its routing key, at any linked site.
+
+    \b
+    Begin with:
+      skupper-local listener create backend 8080
+      skupper-local listener status
+    """
 
 
 def _several_keys(function: _Function) -> _Function:
@@ -64,7 +72,11 @@ def _options(last: Callable[[Any], Any]) -> Callable[[_Function], _Function]:
         )(function)
         function = _several_keys(function)
         return service_arguments(
-            "--routing-key", leads="What leads to the connectors.", credentials=_CREDENTIALS, last=last
+            "-r",
+            "--routing-key",
+            leads="The service's name on the network: that of its connectors.",
+            credentials=_CREDENTIALS,
+            last=last,
         )(function)
 
     return decorated
@@ -93,7 +105,7 @@ def create(
     kind: str,
     force: bool,
 ) -> tuple[Written, ...]:
-    """Declare a listener.
+    """Declare a listener: a port of this machine that leads to the connectors with its routing key, at any linked site.
 
     With --routing-keys it leads to the connectors of several keys: to those of the first key that can be reached (priority), or
     to all of them by weight (weighted).
@@ -169,7 +181,7 @@ def generate(
 @click.argument("name", shell_complete=completing.declared("Listener", "MultiKeyListener"))
 @click.option("--host", help="The local address to listen on.")
 @_several_keys
-@service_changes("--routing-key", credentials=_CREDENTIALS)
+@service_changes("-r", "--routing-key", credentials=_CREDENTIALS)
 @click.pass_context
 def update(
     context: click.Context,

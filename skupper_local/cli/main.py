@@ -44,7 +44,16 @@ _COMMANDS = {
 def cli() -> None:
     """Put this machine on a service network, without Kubernetes.
 
-    A site is declared (site, listener, connector, link), then started (system start). Begin with: skupper-local demo
+    A site is this machine's place on the network. It is declared (site, listener, connector, link), then started (system
+    start). A connector offers a server under a routing key; a listener opens a port that leads to it, from any linked site.
+    "skupper-local demo" shows all of it at work.
+
+    \b
+    Begin with:
+      skupper-local demo
+      skupper-local site create my-site
+      skupper-local connector create backend 8080
+      skupper-local system start
     """
 
 

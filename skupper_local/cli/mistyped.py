@@ -86,6 +86,20 @@ command.
 """
 
 
+_ON_KUBERNETES = frozenset(
+    [
+        "--context",
+        "-c",
+        "--kubeconfig",
+        "--enable-ha",
+        "--link-access-type",
+        "--include-not-ready",
+        "--generate-credential",
+    ]
+)
+"""Options that the reference has for sites on Kubernetes alone."""
+
+
 class UnknownCommandError(click.UsageError):
     """A word stands where a command is expected, and is none."""
 
@@ -127,6 +141,8 @@ def advise(error: click.ClickException, words: Sequence[str], root: click.Comman
         if isinstance(place.context.command, MachineCommand):
             why = place.context.command.why_not(error.option_name)
         near = _nearest_option(error.option_name, place.context)
+        if error.option_name in _ON_KUBERNETES:
+            why, near = "it is for sites on Kubernetes; leave it away", ""
         if near:
             meant, changed = (near,), _with_option(words, error.option_name, near)
     elif isinstance(error, click.MissingParameter):

@@ -7,9 +7,16 @@ import click
 from skupper_local.cli.commands import LazyGroup, MachineCommand, output_option
 
 
-@click.group(cls=LazyGroup)
+@click.group(cls=LazyGroup, common=False)
 def namespace() -> None:
-    """See the namespaces of this machine."""
+    """See the namespaces of this machine.
+
+    Each holds one site. The first declaration with -n NAME makes a namespace; system teardown removes it.
+
+    \b
+    Begin with:
+      skupper-local namespace list
+    """
 
 
 @namespace.command("list", cls=MachineCommand)

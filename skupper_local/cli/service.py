@@ -19,7 +19,14 @@ _END_HEADINGS = ("SIDE", "SITE", "NAME", "ADDRESS", "STATUS")
 
 @click.group(cls=LazyGroup)
 def service() -> None:
-    """See which services the network has."""
+    """See which services the network has.
+
+    A service is a routing key: listeners lead to its connectors.
+
+    \b
+    Begin with:
+      skupper-local service status
+    """
 
 
 @service.command(cls=SiteCommand)

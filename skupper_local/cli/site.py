@@ -21,7 +21,15 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 @click.group(cls=LazyGroup)
 def site() -> None:
-    """Declare this machine's place on the network."""
+    """Declare this machine's place on the network.
+
+    A namespace holds one site; without -n it is the namespace called default.
+
+    \b
+    Begin with:
+      skupper-local site create my-site
+      skupper-local site status
+    """
 
 
 def _container_options(function: _Function) -> _Function:
@@ -62,7 +70,7 @@ def create(
     memory: str | None,
     force: bool,
 ) -> tuple[Written, ...]:
-    """Declare the site of a namespace.
+    """Declare the site of a namespace, under the name it has on the network.
 
     --network, --cpus and --memory are about the router's container, on podman and docker.
 
@@ -173,7 +181,9 @@ def update(
 @click.option("--all", "everything", is_flag=True, help="Delete every declaration of the namespace.")
 @click.pass_context
 def delete(context: click.Context, name: str | None, everything: bool) -> tuple[Written, ...]:
-    """Take the declaration of the site back.
+    """Delete the declaration of the site.
+
+    A running router keeps it; what removes a site with its keys is system teardown.
 
     \b
     Examples:

@@ -27,7 +27,15 @@ _ELSEWHERE = {
 
 @click.group(cls=LazyGroup, lazy=_ELSEWHERE)
 def system() -> None:
-    """Run the site: start, stop, reload, see, remove."""
+    """Run the site: start, stop, reload, see, remove.
+
+    What is declared takes effect with a start, and later with a reload.
+
+    \b
+    Begin with:
+      skupper-local system start
+      skupper-local system status
+    """
 
 
 _FILES = click.option(
@@ -63,7 +71,7 @@ def apply(context: click.Context, filename: str) -> tuple[Written, ...]:
 @_FILES
 @click.pass_context
 def delete(context: click.Context, filename: str) -> tuple[Written, ...]:
-    """Take back the declarations of the resources that files name: all of them or none.
+    """Delete the declarations of the resources that files name: all of them or none.
 
     \b
     Example:

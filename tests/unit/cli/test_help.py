@@ -2,50 +2,79 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
 
 import click
 import pytest
 
-from skupper_local.cli import main
+from skupper_local.cli.main import cli
+from skupper_local.cli.mistyped import walk
+from tests.unit.cli.conftest import Run
+from tests.unit.cli.test_mistyped_commands import parses
+
+_ALL = {"": click.Context(cli, info_name="skupper-local")} | {
+    " ".join(path): context for path, context in walk(cli, "skupper-local")
+}
+_GROUPS = [name for name, context in _ALL.items() if isinstance(context.command, click.Group)]
+_COMMANDS = [name for name in _ALL if name not in _GROUPS]
 
 
-def _commands(command: click.Command, context: click.Context) -> Iterator[click.Context]:
-    if not isinstance(command, click.Group):
-        yield context
-        return
-    for name in command.list_commands(context):
-        found = command.get_command(context, name)
-        assert found
-        yield from _commands(found, click.Context(found, parent=context, info_name=name))
+def help_of(skupper: Run, name: str) -> str:
+    ran = skupper(*name.split(), "--help")
+    assert (ran.status, ran.err) == (0, "")
+    return ran.out
 
 
-_ROOT = next(value for value in vars(main).values() if isinstance(value, click.Group))
-_ALL = list(_commands(_ROOT, click.Context(_ROOT, info_name="skupper-local")))
+def lines_to_type(text: str) -> list[str]:
+    """The command lines of the program that a help shows as examples."""
+    _, _, examples = re.sub("Begin with:|Examples?:", "\0", text).partition("\0")
+    return [line.strip() for line in examples.splitlines() if re.match(r" {4}skupper-local ", line)]
 
 
-@pytest.mark.parametrize("context", _ALL, ids=lambda context: context.command_path)
-def test_the_help_of_every_command_shows_an_example_of_that_command(context: click.Context) -> None:
-    _, found, examples = context.get_help().partition("Example")
-    assert found
-    assert f"\n    {context.command_path}" in examples
+@pytest.mark.parametrize("name", _COMMANDS)
+def test_the_help_of_every_command_shows_examples_of_that_command_that_can_be_typed(
+    skupper: Run, name: str
+) -> None:
+    examples = lines_to_type(help_of(skupper, name))
+    assert examples
+    for example in examples:
+        assert example.startswith(f"skupper-local {name}")
+        assert parses(example)
 
 
-def _groups(command: click.Command, context: click.Context) -> Iterator[click.Context]:
-    if isinstance(command, click.Group):
-        yield context
-        for name in command.list_commands(context):
-            found = command.get_command(context, name)
-            assert found
-            yield from _groups(found, click.Context(found, parent=context, info_name=name))
+@pytest.mark.parametrize("name", _GROUPS)
+def test_the_help_of_every_group_says_where_to_begin(skupper: Run, name: str) -> None:
+    text = help_of(skupper, name)
+    assert "Begin with:" in text
+    for line in lines_to_type(text):
+        assert line.startswith(f"skupper-local {name}".rstrip())
+        assert parses(line)
 
 
-@pytest.mark.parametrize(
-    "context",
-    list(_groups(_ROOT, click.Context(_ROOT, info_name="skupper-local"))),
-    ids=lambda context: context.command_path,
-)
-def test_no_summary_of_a_command_is_cut(context: click.Context) -> None:
-    _, found, commands = context.get_help().partition("Commands:")
+@pytest.mark.parametrize("name", _GROUPS)
+def test_no_summary_of_a_command_is_cut(skupper: Run, name: str) -> None:
+    _, found, commands = help_of(skupper, name).partition("Commands:")
     assert found
     assert not [line for line in commands.splitlines() if line.endswith("...")]
+
+
+@pytest.mark.parametrize("columns", ["40", "60", "80", "200"])
+def test_no_help_is_wider_than_the_terminal(
+    skupper: Run, monkeypatch: pytest.MonkeyPatch, columns: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    for name in _ALL:
+        text = help_of(skupper, name)
+        typed = {*lines_to_type(text), *re.findall(r"\S*skupper-local completion.*", text)}
+        for line in text.splitlines():
+            # What is to be typed is one line; a word, or an option with its opposite, is not broken.
+            whole = len(line.split()) == 1 or line.startswith(("  -", "Usage: ")) or any(one in line for one in typed)
+            if not whole:
+                assert len(line) <= int(columns), name
+            assert len(line) <= 80 or int(columns) != 80, name
+
+
+def test_every_option_says_what_it_is_for(skupper: Run) -> None:
+    for name, context in _ALL.items():
+        for parameter in context.command.get_params(context):
+            assert not isinstance(parameter, click.Option) or parameter.help, (name, parameter.name)

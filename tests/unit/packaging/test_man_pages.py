@@ -59,12 +59,17 @@ def test_no_text_is_taken_for_a_request_of_the_formatter(generator: ModuleType) 
 
 @pytest.mark.skipif(shutil.which("groff") is None, reason="groff is not installed")
 def test_the_formatter_has_nothing_to_say(pages: dict[str, str]) -> None:
-    for name in ("skupper-local.1", "skupper-local-system-start.1", "skupper-local-expose.1"):
-        ran = subprocess.run(
-            ["groff", "-man", "-ww", "-z", "-Tutf8"],
-            input=pages[name],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert (ran.returncode, ran.stderr) == (0, "")
+    ran = subprocess.run(
+        ["groff", "-man", "-ww", "-z", "-Tutf8"],
+        input="".join(pages.values()),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
+
+
+def test_every_page_has_an_example_and_lines_that_belong_apart_stay_apart(pages: dict[str, str]) -> None:
+    for name, page in pages.items():
+        assert "\n.SH EXAMPLES\n.nf\nskupper\\-local" in page, name
+    assert "\nzsh, ~/.zshrc, below compinit:\n" in pages["skupper-local-completion.1"]
