@@ -19,7 +19,7 @@ EXPLAINED_BY: dict[str, tuple[str, ...]] = {
     "image-not-pulled": ("image-present", "engine-storage", "clock"),
     "lingering-unchanged": ("lingering",),
     "network-missing": ("engine-network",),
-    "platform-not-supported": _ENGINE,
+    "platform-not-supported": (),
     "port-in-use": ("ports",),
     "router-choice-invalid": ("router-program",),
     "router-not-ready": ("router-answers", "ports"),

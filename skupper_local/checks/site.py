@@ -53,7 +53,9 @@ def declarations(subject: Subject) -> Iterator[Result]:
     if problems:
         yield failed("declarations", f"{len(problems)} mistakes in the declarations", str(problems[0]), fix)
     elif not files.files:
-        step = f"skupper-local site create NAME -n {subject.paths.name}"
+        from skupper_local.namespace.paths import usual_site_name
+
+        step = f"skupper-local site create {usual_site_name(subject.paths.name)} -n {subject.paths.name}"
         yield failed("declarations", "nothing is declared", f"{subject.paths.input_resources} is empty", step)
     else:
         count = len(files.files)

@@ -28,6 +28,8 @@ def debug() -> None:
 def dump(context: click.Context, file: str | None) -> None:
     """Write an archive of everything about the site, without keys and codes. It works when everything is down.
 
+    FILE is its name, or the directory it goes to.  [default: skupper-dump-NAMESPACE-TIME.tar.gz here]
+
     \b
     Examples:
       skupper-local debug dump

@@ -22,11 +22,12 @@ def report(error: SkupperLocalError, arguments: Sequence[str], note: str = "") -
     from skupper_local.checks.explained import EXPLAINED_BY
 
     checks = EXPLAINED_BY.get(error.code, ())
+    line = _meant(error, arguments)
     _print(
         error.code,
         error.what,
         error.why,
-        error.next_step,
+        line or error.next_step,
         error.exit_status,
         arguments,
         checks,
@@ -34,6 +35,21 @@ def report(error: SkupperLocalError, arguments: Sequence[str], note: str = "") -
         note=note,
     )
     return error.exit_status
+
+
+def _meant(error: SkupperLocalError, arguments: Sequence[str]) -> str:
+    """The line as typed, with the word in it that was meant; empty where nobody can know. A deletion is not proposed."""
+    import shlex
+
+    from skupper_local.operations.errors import NotDeclaredError
+
+    if not isinstance(error, NotDeclaredError) or not error.meant or error.meant[0] not in arguments:
+        return ""
+    if {"delete", "update"} & set(arguments):
+        return ""
+    words = list(arguments)
+    words[words.index(error.meant[0])] = error.meant[1]
+    return shlex.join(("skupper-local", *words))
 
 
 def report_usage(

@@ -146,7 +146,7 @@ def advise(error: click.ClickException, words: Sequence[str], root: click.Comman
         if near:
             meant, changed = (near,), _with_option(words, error.option_name, near)
     elif isinstance(error, click.MissingParameter):
-        changed = _with_flag(words, error.param, place)
+        changed = _of_other_group(words, place, root) or _with_flag(words, error.param, place)
     elif isinstance(error, click.BadParameter):
         changed = _with_choice(words, error)
     elif type(error) is click.UsageError:
@@ -223,11 +223,21 @@ def _with_flag(words: tuple[str, ...], parameter: click.Parameter | None, place:
     """The words with the one option that was left away before the word that is left over."""
     if not isinstance(parameter, click.Option):
         return ()
-    (extra, *more) = _left_over(place) or ("",)
+    extra, *more = _left_over(place) or ("",)
     if not extra or more:
         return ()
     index = len(words) - 1 - words[::-1].index(extra)
     return (*words[:index], parameter.opts[0], *words[index:])
+
+
+def _of_other_group(words: tuple[str, ...], place: _Place, root: click.Command) -> tuple[str, ...]:
+    """``system delete listener backend`` for ``listener delete backend``."""
+    group, *_ = _left_over(place) or ("",)
+    found = root.get_command(place.context, group) if isinstance(root, click.Group) and group else None
+    if not isinstance(found, click.Group) or found.get_command(place.context, place.path[-1]) is None:
+        return ()
+    rest = [word for word in words if word not in (*place.path, group)]
+    return (group, place.path[-1], *rest)
 
 
 def _with_choice(words: tuple[str, ...], error: click.BadParameter) -> tuple[str, ...]:

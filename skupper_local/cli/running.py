@@ -308,8 +308,10 @@ def _keeper(view: SystemView) -> str:
 
 
 def _next_step(view: SystemView, target: Target) -> str:
+    from skupper_local.namespace.paths import usual_site_name
+
     if view.state == "absent" or not view.site:
-        return f"skupper-local site create NAME{namespace_flag(target)}"
+        return f"skupper-local site create {usual_site_name(target.namespace)}{namespace_flag(target)}"
     if view.state in ("not started", "stopped", "down") or (view.report.running and not view.report.kept):
         return start_step(target)
     if view.state == "unknown":

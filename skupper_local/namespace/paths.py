@@ -53,6 +53,11 @@ def validate_namespace_name(name: str) -> str:
     return name
 
 
+def usual_site_name(namespace: str) -> str:
+    """A name for the site of a namespace that has none, for a line that can be typed as it is."""
+    return "my-site" if namespace == "default" else namespace
+
+
 @dataclass(frozen=True)
 class NamespacePaths:
     """Every path of one namespace. Nothing here touches the file system."""

@@ -189,10 +189,20 @@ def decoded_sources(sources: Iterable[Source]) -> tuple[tuple[Resource, ...], li
         names.append(source.name)
     problems.extend(_repeated(resources))
     if not problems and not resources:
-        problems = [Problem(name, 0, "", "", "", "it holds no resource") for name in names]
+        problems = [Problem(_called(name), 0, "", "", "", "it holds no resource") for name in names]
+        raise InvalidResourcesError(
+            problems,
+            what="There is nothing to take",
+            next_step="give files of resources; one is printed by: skupper-local site generate my-site",
+            warnings=warnings,
+        )
     if problems:
         raise InvalidResourcesError(problems, warnings=warnings)
     return tuple(resources), warnings
+
+
+def _called(source: str) -> str:
+    return "standard input" if source == "-" else source
 
 
 def _repeated(resources: Iterable[Resource]) -> list[Problem]:

@@ -34,7 +34,7 @@ from skupper_local.namespace.filesystem import PRIVATE_FILE, PRIVATE_PROGRAM, wr
 from skupper_local.namespace.resource_files import CredentialFiles, read_credential_directories
 from skupper_local.operations.apply import decoded_sources, read_sources
 from skupper_local.operations.carried_files import carried_files
-from skupper_local.operations.planned_change import no_site
+from skupper_local.operations.spelling import no_site
 from skupper_local.operations.target import Target, platform_of
 from skupper_local.pki.credentials import CredentialsSource
 from skupper_local.resources import (

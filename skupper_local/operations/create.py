@@ -14,7 +14,14 @@ from typing import TypeVar
 from skupper_local.errors import SkupperLocalError
 from skupper_local.namespace.lock import lock_namespace
 from skupper_local.operations.declarations import Declarations, Written, declare, read_declarations
-from skupper_local.operations.errors import AlreadyDeclaredError, NotDeclaredError
+from skupper_local.operations.errors import AlreadyDeclaredError
+from skupper_local.operations.spelling import (
+    host_advice,
+    name_advice,
+    no_site,
+    not_declared,
+    routing_key_advice,
+)
 from skupper_local.operations.target import Target, platform_of
 from skupper_local.resources import (
     Connector,
@@ -28,12 +35,10 @@ from skupper_local.resources import (
     Strategy,
     decode_documents,
     encode_resource,
-    host_rule,
     kind_of,
     name_rule,
     port_rule,
     printable,
-    routing_key_rule,
 )
 from skupper_local.resources.settings import (
     CONTAINER,
@@ -141,12 +146,11 @@ def _declared_site(declarations: Declarations, target: Target, name: str) -> Sit
     for item in declarations.of_kind("Site"):
         if isinstance(item.resource, Site) and name in ("", item.resource.name):
             return item.resource
-    there = ", ".join(item.resource.name for item in declarations.of_kind("Site"))
-    raise NotDeclaredError(
-        f"There is no site {name} in namespace {target.namespace}".replace("  ", " "),
-        why=f"there is: {there}" if there else "no Site is declared there",
-        next_step=f"declare it: skupper-local site create {name or 'NAME'} -n {target.namespace}",
-    )
+    names = [item.resource.name for item in declarations.of_kind("Site")]
+    error = not_declared("site", name, target.namespace, names)
+    if not names:
+        error.next_step = no_site(target.paths).next_step
+    raise error
 
 
 def create_listener(
@@ -434,7 +438,7 @@ def check_arguments(
     platform: str = "",
 ) -> None:
     """Every wrong argument at once, as the reference does (reference-cli, "Exit status")."""
-    found = [("name", name, name_rule(name))] if name is not None else []
+    found = [("name", name, name_advice(name))] if name is not None else []
     for key, value in (settings or {}).items():
         found.append((key, value, SETTINGS[kind_of_settings][key](value)))
         if kind_of_settings is Site and platform == LINUX and (key, value) != (NETWORK, HOST_NETWORK):
@@ -444,9 +448,9 @@ def check_arguments(
     if selector:
         found.append(("selector", selector, selector_rule(selector)))
     if routing_key is not None and routing_key != name:
-        found.append(("routing key", routing_key, routing_key_rule(routing_key)))
+        found.append(("routing key", routing_key, routing_key_advice(routing_key)))
     if host is not None:
-        found.append(("host", host, host_rule(host)))
+        found.append(("host", host, host_advice(host)))
     if port is not None:
         found.append(("port", str(port), port_rule(port)))
     if tls_credentials:

@@ -307,5 +307,6 @@ def _site_exists(paths: NamespacePaths, present: str, wanted: str) -> SiteExists
     return SiteExistsError(
         f"Namespace {paths.name} has a site already: {present}",
         why="a namespace holds one site",
-        next_step=f"create it in another namespace (site create {wanted} -n {wanted}), or replace {present} with --force",
+        next_step=f"create it in another namespace: skupper-local site create {wanted} -n {wanted}\n"
+        f"or replace {present}: repeat the command with --force",
     )

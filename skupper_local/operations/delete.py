@@ -18,7 +18,7 @@ from skupper_local.operations.declarations import (
     read_declarations,
     remove_declarations,
 )
-from skupper_local.operations.errors import NotDeclaredError
+from skupper_local.operations.spelling import COMMANDS, not_declared
 from skupper_local.operations.target import Target, platform_of
 from skupper_local.resources import Link, Resource
 
@@ -81,12 +81,10 @@ def find_declaration(declarations: Declarations, target: Target, kinds: Sequence
         item = declarations.find(kind, name)
         if item:
             return item
-    names = [item.resource.name for kind in kinds for item in declarations.of_kind(kind)][:10]
-    others, called = ", ".join(names), kinds[0].lower()
-    raise NotDeclaredError(
-        f"There is no {called} {name} in namespace {target.namespace}",
-        why=f"there {'are' if ',' in others else 'is'}: {others}"
-        if others
-        else f"no {called} is declared there",
-        next_step=f"see what there is: skupper-local {called} status -n {target.namespace}",
-    )
+    names = [item.resource.name for kind in kinds for item in declarations.of_kind(kind)]
+    others = [
+        (command, item.resource.name)
+        for kind, command in COMMANDS.items()
+        for item in declarations.of_kind(kind)
+    ]
+    raise not_declared(COMMANDS.get(kinds[0], kinds[0].lower()), name, target.namespace, names, others=others)

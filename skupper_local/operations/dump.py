@@ -67,7 +67,8 @@ def dump(
     further: Mapping[str, Callable[[], Any]] | None = None,
     now: float | None = None,
 ) -> Dumped:
-    """Write the archive: ``name`` (``.tar.gz`` is added), else ``skupper-dump-<namespace>-<time>.tar.gz`` here.
+    """Write the archive: ``name`` (``.tar.gz`` is added), else ``skupper-dump-<namespace>-<time>.tar.gz`` here, or in the
+    directory of that name.
 
     ``further`` gives more documents by file name. Raises DumpExistsError and DumpNotWrittenError.
     """
@@ -86,11 +87,11 @@ def dump(
 
 
 def _path(name: str, namespace: str, now: float) -> Path:
-    if not name:
+    if not name or os.path.isdir(name):
         moment = time.strftime("%Y%m%d%H%M%S", time.gmtime(now))
         stem = f"skupper-dump-{namespace}-{moment}"
         endings = chain([""], (f"-{number}" for number in count(2)))  # two may be asked for within one second
-        paths = (Path(f"{stem}{ending}.tar.gz") for ending in endings)
+        paths = (Path(name, f"{stem}{ending}.tar.gz") for ending in endings)
         return next(path for path in paths if not os.path.lexists(path))
     return Path(name if name.endswith(_ENDINGS) else f"{name}.tar.gz")
 

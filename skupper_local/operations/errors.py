@@ -26,9 +26,15 @@ class AlreadyDeclaredError(InvalidRequestError):
 
 
 class NotDeclaredError(InvalidRequestError):
-    """There is no resource of that kind and name."""
+    """There is no resource of that kind and name. ``meant`` is a word of the request and the one that may have been meant."""
 
     code: ClassVar[str] = "not-declared"
+
+    def __init__(
+        self, what: str, *, why: str = "", next_step: str = "", meant: tuple[str, str] | None = None
+    ) -> None:
+        super().__init__(what, why=why, next_step=next_step)
+        self.meant = meant
 
 
 class DeclaredElsewhereError(InvalidRequestError):

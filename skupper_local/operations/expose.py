@@ -16,10 +16,10 @@ from skupper_local.operations.create import Created, create_connector, create_li
 from skupper_local.operations.declarations import read_declarations
 from skupper_local.operations.effect import take_effect
 from skupper_local.operations.lifecycle import Outcome
-from skupper_local.operations.planned_change import no_site
+from skupper_local.operations.spelling import name_like, no_site
 from skupper_local.operations.status import view_site
 from skupper_local.operations.target import Target
-from skupper_local.resources import Listener, MultiKeyListener, RouterAccess
+from skupper_local.resources import Listener, MultiKeyListener, RouterAccess, name_rule
 from skupper_local.site.services import services
 from skupper_local.site.sockets import DEFAULT_PORTS
 
@@ -52,7 +52,8 @@ def expose(
     Raises NoSiteError, AlreadyDeclaredError and the errors of a reload.
     """
     _require_site(target)
-    name = name or key or f"port-{port}"
+    key = key or name
+    name = name or (_name_for(key) if key else f"port-{port}")
     created = create_connector(target, name, port, host=host, routing_key=key or name)
     return ServiceEnd(key or name, port, created, take_effect(target, created.written))
 
@@ -72,9 +73,14 @@ def reach(target: Target, key: str, port: int = 0, *, host: str = LOOPBACK) -> S
             next_step=f"use that port, or delete it first: skupper-local listener delete {present.name} -n {target.namespace}",
         )
     port = port or (present.port if present else _choose_port(target, key, host))
-    name = present.name if present else key
+    name = present.name if present else _name_for(key)
     created = create_listener(target, name, port, host=present.host if present else host, routing_key=key)
     return ServiceEnd(key, port, created, take_effect(target, created.written))
+
+
+def _name_for(key: str) -> str:
+    """A name for a listener or connector of a routing key: the key itself, or what of it can be a name."""
+    return key if not name_rule(key) else name_like(key) or key
 
 
 def _require_site(target: Target) -> None:

@@ -17,8 +17,8 @@ from skupper_local.operations.declarations import read_declarations
 from skupper_local.operations.errors import SiteNotStartedError
 from skupper_local.operations.lifecycle import Deed, refresh_credentials
 from skupper_local.operations.placement import recorded_placement
-from skupper_local.operations.planned_change import no_site
 from skupper_local.operations.preparation import prepare
+from skupper_local.operations.spelling import no_site
 from skupper_local.operations.target import Target, platform_of
 from skupper_local.resources import Link, Secret, name_rule, shown
 from skupper_local.site.links import InvalidInvitationError, generated_link, link_to, secret_of

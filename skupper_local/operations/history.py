@@ -19,7 +19,7 @@ from skupper_local.namespace.records import DesiredState, read_desired_state
 from skupper_local.namespace.resource_files import read_credential_directories, read_resource_files
 from skupper_local.operations.declarations import holds_secret, same_declaration, versioned_files
 from skupper_local.operations.lifecycle import Outcome, reload
-from skupper_local.operations.planned_change import no_site
+from skupper_local.operations.spelling import no_site
 from skupper_local.operations.target import Target, platform_of
 from skupper_local.resources import Resource, decode_documents, kind_of
 from skupper_local.site.state import assemble

@@ -31,7 +31,6 @@ from skupper_local.operations.planned_change import (
     prepare_change,
     require_ready,
 )
-from skupper_local.operations.planned_change import no_site as no_site
 from skupper_local.operations.preparation import Prepared, install, read_configuration
 from skupper_local.operations.router_change import (
     Wanted,
@@ -43,6 +42,7 @@ from skupper_local.operations.router_change import (
 )
 from skupper_local.operations.router_container import clear_container
 from skupper_local.operations.runtime_status import record_statuses
+from skupper_local.operations.spelling import no_site
 from skupper_local.operations.target import Target, platform_of
 from skupper_local.platforms.linux.program import EMBEDDED
 from skupper_local.site.plan import plan

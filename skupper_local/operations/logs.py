@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from skupper_local.operations.adoption import platform_in_charge
-from skupper_local.operations.planned_change import no_site
+from skupper_local.operations.spelling import no_site
 from skupper_local.operations.target import Target, platform_of
 
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 from skupper_local.namespace.records import DesiredState, read_desired_state
 from skupper_local.operations.lifecycle import Deed, Outcome, at_work, carry_out, outcome_of
 from skupper_local.operations.placement import recorded_placement
-from skupper_local.operations.planned_change import NO_WISHES, Wishes, no_site, prepare_change
+from skupper_local.operations.planned_change import NO_WISHES, Wishes, prepare_change
 from skupper_local.operations.router_change import write_files
+from skupper_local.operations.spelling import no_site
 from skupper_local.operations.target import Target, require_platform_name
 
 

@@ -31,7 +31,6 @@ from skupper_local.operations.adoption import (
 )
 from skupper_local.operations.containers import find_reach, read_reach
 from skupper_local.operations.declarations import read_declarations
-from skupper_local.operations.errors import NoSiteError
 from skupper_local.operations.image import KIND_LABEL, choose_policy
 from skupper_local.operations.placement import LINUX, Place, choose_place
 from skupper_local.operations.ports import (
@@ -58,6 +57,7 @@ from skupper_local.operations.router_choice import (
     router_of_image,
     wanted_image,
 )
+from skupper_local.operations.spelling import no_site
 from skupper_local.operations.supplied_secrets import problems_of_link_secrets
 from skupper_local.operations.target import Target
 from skupper_local.platforms.container import ContainerSpec, container_name
@@ -243,16 +243,6 @@ def require_ready(paths: NamespacePaths, change: PlannedChange) -> None:
     held = sockets_on_machine(running_configuration(paths, change.former), former)
     require_apart(sockets, held, sockets_of_others(paths))
     require_free(sockets, held)
-
-
-def no_site(paths: NamespacePaths) -> NoSiteError:
-    """The error for a namespace without a site."""
-    flag = "" if paths.name == "default" else f" -n {paths.name}"
-    return NoSiteError(
-        f"Namespace {paths.name} has no site",
-        why=f"no Site is declared in {paths.input_resources}",
-        next_step=f"skupper-local site create NAME{flag}",
-    )
 
 
 # Parts.

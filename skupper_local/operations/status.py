@@ -18,10 +18,10 @@ from skupper_local.namespace.records import DesiredState, read_choices, read_des
 from skupper_local.operations.adoption import REFERENCE_KEEPER, forgotten_router
 from skupper_local.operations.containers import reach_now, read_reach
 from skupper_local.operations.declarations import Declarations, read_declarations
-from skupper_local.operations.errors import NotDeclaredError
 from skupper_local.operations.preparation import read_configuration, router_id_in
 from skupper_local.operations.router import STATUS_SECONDS, observe_router
 from skupper_local.operations.servers import with_servers
+from skupper_local.operations.spelling import COMMANDS, not_declared
 from skupper_local.operations.target import Target, platform_of
 from skupper_local.operations.whereabouts import Observer, Whereabouts
 from skupper_local.platforms.face import RouterReport
@@ -32,8 +32,6 @@ from skupper_local.site.status import LinkRow, link_rows, with_statuses
 
 _SILENT_SECONDS = 1.0
 """How long a router is asked whose platform does not say whether it runs: it is on this machine."""
-
-_NAMES_SHOWN = 10
 
 NEVER_STARTED = "Site not initialized yet"
 
@@ -63,14 +61,12 @@ class SiteView:
         for item in self.of_kind(kind):
             if item.name == name:
                 return item
-        names = ", ".join(item.name for item in self.of_kind(kind)[:_NAMES_SHOWN])
-        raise NotDeclaredError(
-            f"There is no {kind.lower()} {name} in namespace {self.namespace}",
-            why=f"there {'are' if ',' in names else 'is'}: {names}"
-            if names
-            else f"no {kind.lower()} is declared there",
-            next_step=f"see what there is: skupper-local {kind.lower()} status -n {self.namespace}",
-        )
+        called = COMMANDS.get(kind, kind.lower())
+        names = [item.name for item in self.resources if COMMANDS.get(kind_of(item)) == called]
+        others = [
+            (command, item.name) for item in self.resources if (command := COMMANDS.get(kind_of(item), ""))
+        ]
+        raise not_declared(called, name, self.namespace, names, others=others)
 
 
 @dataclass(frozen=True)

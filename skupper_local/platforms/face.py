@@ -157,8 +157,15 @@ def require_platform(name: str) -> None:
         raise PlatformNotSupportedError(
             f"There is no platform {name!r}",
             why=f"the platforms are {', '.join(PLATFORMS)}; Kubernetes has its own tools",
-            next_step="use -p podman, -p docker or -p linux (or SKUPPER_PLATFORM)",
+            next_step=f"give {_like(name) or 'podman, docker or linux'} in its place",
         )
+
+
+def _like(name: str) -> str:
+    """The platform whose name looks like the one typed; empty if none does."""
+    from difflib import get_close_matches
+
+    return next(iter(get_close_matches(name.lower(), PLATFORMS, n=1)), "")
 
 
 def platform_at(placement: Placement) -> Platform:

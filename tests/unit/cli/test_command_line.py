@@ -83,7 +83,7 @@ def test_starting_or_stopping_what_is_not_declared_says_what_to_type(skupper: Ru
         ran = skupper(words)
         assert ran.status == 2
         assert "error [no-site]" in ran.err
-        assert "next: skupper-local site create NAME" in ran.err
+        assert "next: skupper-local site create my-site\n" in ran.err
 
 
 def test_a_site_that_does_not_hold_together_is_not_started(skupper: Run, data_home: Path) -> None:

@@ -68,7 +68,11 @@ def test_no_help_is_wider_than_the_terminal(
         typed = {*lines_to_type(text), *re.findall(r"\S*skupper-local completion.*", text)}
         for line in text.splitlines():
             # What is to be typed is one line; a word, or an option with its opposite, is not broken.
-            whole = len(line.split()) == 1 or line.startswith(("  -", "Usage: ")) or any(one in line for one in typed)
+            whole = (
+                len(line.split()) == 1
+                or line.startswith(("  -", "Usage: "))
+                or any(one in line for one in typed)
+            )
             if not whole:
                 assert len(line) <= int(columns), name
             assert len(line) <= 80 or int(columns) != 80, name

@@ -12,7 +12,7 @@ def test_installing_twice_changes_nothing_the_second_time(skupper: Run, data_hom
     assert first.status == 0
     assert f"done:  made {data_home}/namespaces for sites" in first.out
     assert "Platform linux is now configured for Skupper" in first.out
-    assert "next: skupper-local site create NAME" in first.err
+    assert "next: skupper-local site create my-site\n" in first.err
     second = skupper("system install -p linux")
     assert second.status == 0
     assert "done:" not in second.out

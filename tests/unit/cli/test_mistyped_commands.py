@@ -66,6 +66,7 @@ MEANT = {
     "listener create web 80 --wait=redy": "listener create web 80 --wait=ready",
     "listener create web 80 81": "listener create web 80",
     "system apply x.yaml": "system apply -f x.yaml",
+    "system delete listener web -n west": "listener delete web -n west",
     "system migrate podman": "system migrate --to podman",
     "up x.yaml -n west": "up -f x.yaml -n west",
     "demo now": "demo",

@@ -77,4 +77,4 @@ def test_without_a_site_both_say_how_to_declare_one(skupper: Run) -> None:
     for words in ("expose 8080 -n other", "reach backend -n other"):
         ran = skupper(words)
         assert ran.status == 2
-        assert "skupper-local site create NAME -n other" in ran.err
+        assert "skupper-local site create other -n other\n" in ran.err

@@ -68,7 +68,8 @@ def test_each_program_is_given_the_configuration_file(skrouterd: Path) -> None:
 def test_other_platforms_are_refused_with_what_to_use(name: str) -> None:
     with pytest.raises(PlatformNotSupportedError) as caught:
         platform_named(name)
-    assert "linux" in caught.value.next_step
+    assert "podman, docker, linux" in caught.value.why
+    assert (name.lower() or "linux") in f"{caught.value.next_step} {caught.value.what}"
     assert caught.value.exit_status == 2
 
 
