@@ -152,7 +152,7 @@ def _image(subject: Subject, present: bool) -> Iterator[Result]:
         return
     architecture = _ARCHITECTURES.get(this_machine.machine(), this_machine.machine())
     fix = (
-        f"let system start pull it, or {subject.platform} pull {subject.image}; without a network: "
+        f"start the site, which pulls it, or {subject.platform} pull {subject.image}; without a network: "
         f"skupper-local system load-image FILE -p {subject.platform}"
     )
     what = f"the router's image {subject.image} is not here"

@@ -27,7 +27,7 @@ def manager(subject: Subject) -> Iterator[Result]:
         if subject.platform != "linux"
         else "a supervisor of its own keeps"
     )
-    without = "go on without it (system start --without-systemd)"
+    without = "go on without it: skupper-local system start --without-systemd"
     fix = (
         without
         if subject.uid == 0
@@ -115,7 +115,7 @@ def units(subject: Subject) -> Iterator[Result]:
         )
     elif mine.ownership == FOREIGN or os.path.realpath(mine.home) != os.path.realpath(subject.paths.home):
         cause = f"{mine.path} belongs to {mine.home or 'another program'}"
-        fix = "use another namespace, or start without it: system start --without-systemd"
+        fix = "use another namespace, or start without it: skupper-local system start --without-systemd"
         yield failed("unit-installed", f"{mine.name} is not this site's", cause, fix)
     else:
         yield ok("unit-installed", f"{mine.name} is installed")

@@ -39,7 +39,7 @@ def show_history(target: Target, output: str) -> None:
         return
     if not rows:
         talk(
-            f"There is no history yet: system start and system reload make it (namespace {target.namespace})"
+            f"Namespace {target.namespace} has no history yet: every start or reload with changed declarations adds to it"
         )
         return
     say_table(

@@ -233,6 +233,11 @@ def show_system(target: Target, output: str) -> None:
     step = _next_step(view, target)
     if step:
         talk(f"next: {step}")
+        return
+    for kind in ("Listener", "Connector", "Link"):
+        total, ready = view.count(kind)
+        if ready < total:
+            talk(f"why not: skupper-local {kind.lower()} status{namespace_flag(target)}")
 
 
 def _system_lines(view: SystemView) -> list[tuple[str, str]]:

@@ -38,10 +38,12 @@ def show_sites(target: Target, name: str, output: str) -> None:
     sites = _chosen(view, "Site", name)
     if output:
         _print_resources(sites, output)
-    elif not sites:
-        talk("There is no existing Skupper site resource")
-    else:
+        return
+    if sites:
         say_table(_SITE, [(item.name, _status(view, item), _message(item)) for item in sites])
+    else:
+        talk("There is no existing Skupper site resource")
+    _tell_next(view, target)
 
 
 def show_listeners(target: Target, name: str, output: str) -> None:
@@ -56,7 +58,8 @@ def show_listeners(target: Target, name: str, output: str) -> None:
         listeners = several or [view.named("Listener", name)]
     if output:
         _print_resources(listeners, output)
-    elif not listeners:
+        return
+    if not listeners:
         talk("No listeners found")
     elif name:
         item = listeners[0]
@@ -84,6 +87,7 @@ def show_listeners(target: Target, name: str, output: str) -> None:
             for item in listeners
         ]
         say_table(_LISTENER, rows)
+    _tell_next(view, target, declare="" if listeners else "listener create backend 8080")
 
 
 def _keys(listener: Listener | MultiKeyListener) -> str:
@@ -109,7 +113,8 @@ def show_connectors(target: Target, name: str, output: str) -> None:
     connectors: Sequence[Connector] = chosen
     if output:
         _print_resources(connectors, output)
-    elif not connectors:
+        return
+    if not connectors:
         talk("No connectors found")
     elif name:
         item = connectors[0]
@@ -138,6 +143,7 @@ def show_connectors(target: Target, name: str, output: str) -> None:
             for item in connectors
         ]
         say_table(_CONNECTOR, rows)
+    _tell_next(view, target, declare="" if connectors else "connector create backend 8080")
 
 
 def _network(listener: Listener | MultiKeyListener) -> list[tuple[str, object]]:
@@ -186,6 +192,7 @@ def show_links(target: Target, name: str, output: str) -> None:
         _print_labelled(
             ("Name", row.name), ("Status", row.status), ("Cost", row.cost), ("Message", row.message)
         )
+        _tell_next(view, target)
         return
     if outgoing:
         say_table(_LINK, [(row.name, row.status, row.cost, row.message) for row in outgoing])
@@ -198,6 +205,23 @@ def show_links(target: Target, name: str, output: str) -> None:
         talk(f"Whether other sites are linked to this one is not known: {view.reason}")
     elif not outgoing and not incoming:
         talk("There are no links in this namespace")
+    if outgoing or incoming or not view.started or view.observed is None:
+        _tell_next(view, target)
+    else:
+        _tell_how_to_link(view, target)
+
+
+def _tell_how_to_link(view: SiteView, target: Target) -> None:
+    """A link is printed by one site, which accepts it, and applied by the other, which dials it."""
+    from skupper_local.cli.declaring import namespace_flag
+
+    flag = namespace_flag(target)
+    if any(getattr(item, "accepts_links", False) for item in view.of_kind("Site")):
+        talk(f"next: skupper-local link generate{flag} > link.yaml (for another site, which applies it)")
+    else:
+        talk(
+            f"next: skupper-local system apply -f link.yaml{flag} (printed at another site by link generate)"
+        )
 
 
 def show_namespaces(output: str) -> None:
@@ -223,18 +247,33 @@ def show_namespaces(output: str) -> None:
         print_documents([{"namespaces": found}], output)
     elif not rows:
         talk("There are no namespaces")
+        talk("next: skupper-local site create my-site")
     else:
         say_table(_NAMESPACE, [(row.name, row.site, row.platform, row.state, row.message) for row in rows])
 
 
+def _tell_next(view: SiteView, target: Target, *, declare: str = "") -> None:
+    """What to type where there is nothing to show (``declare`` makes some of it), or nothing that runs."""
+    from skupper_local.cli.declaring import namespace_flag, start_step
+    from skupper_local.platforms.face import NOT_RUNNING
+
+    flag = namespace_flag(target)
+    if declare:
+        talk(f"next: skupper-local {declare}{flag}")
+    elif not view.started or view.reason == NOT_RUNNING:
+        talk(f"next: {start_step(target)}")
+    elif view.observed is None:
+        talk(f"next: skupper-local system status{flag}")
+
+
 def _view(target: Target) -> SiteView:
-    from skupper_local.operations.status import view_site
+    from skupper_local.operations.status import NEVER_STARTED, view_site
 
     view = view_site(target)
     for text in view.warnings:
         warn(text)
     if view.resources and not view.started:
-        talk("Site not initialized yet")
+        talk(NEVER_STARTED)
     return view
 
 

@@ -214,5 +214,5 @@ def _damaged(path: Path, why: str) -> RecordDamagedError:
     return RecordDamagedError(
         f"cannot use {path}",
         why=why,
-        next_step="restore it from a backup, or remove it and choose again with system start",
+        next_step="restore it from a backup, or remove it and choose again with: skupper-local system start",
     )

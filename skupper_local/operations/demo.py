@@ -214,7 +214,8 @@ def _wait_for_link(target: Target) -> str:
     raise DemoFailedError(
         "The link did not come up",
         why=message,
-        next_step="run the demo again with --keep and see: system logs -n east",
+        next_step="run it again with: skupper-local demo --keep\n"
+        "then, with the XDG_DATA_HOME that it names: skupper-local system logs -n east",
     )
 
 
@@ -234,7 +235,8 @@ def _ask(url: str, target: Target) -> str:
     raise DemoFailedError(
         "The request was not answered",
         why=f"{why}; listener backend: {listener.status.get('message', '')}",
-        next_step="run the demo again with --keep and see: system logs -n west",
+        next_step="run it again with: skupper-local demo --keep\n"
+        "then, with the XDG_DATA_HOME that it names: skupper-local system logs -n west",
     )
 
 

@@ -184,7 +184,8 @@ def require_open_files(wanted: Collection[Socket], limit: int) -> None:
         f"The router cannot listen on {needed} sockets: it may have {limit} files open",
         why=f"that is the hard limit of this shell (ulimit -Hn), and {_OTHER_FILES} more are for links and connections",
         next_step="raise it (as root: ulimit -n 65536; for a user: a line 'NAME - nofile 65536' in "
-        "/etc/security/limits.conf, then a new login), or let systemd keep the router: system start --with-systemd",
+        "/etc/security/limits.conf, then a new login), or let systemd keep the router: "
+        "skupper-local system start --with-systemd",
     )
 
 

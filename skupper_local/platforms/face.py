@@ -18,6 +18,9 @@ PLATFORMS = ("podman", "docker", "linux")
 """Every platform the reference has apart from Kubernetes."""
 
 
+NOT_RUNNING = "the router is not running"
+
+
 class PlatformNotSupportedError(InvalidRequestError):
     """A platform that this program does not run sites on (yet)."""
 
@@ -93,7 +96,7 @@ class RouterReport:
         if self.running:
             return ""
         if not self.kept:
-            return "the router is not running"
+            return NOT_RUNNING
         if self.last_exit:
             return f"the router ended ({self.last_exit.how}) and is being started again"
         return "the router is being started"

@@ -197,8 +197,7 @@ def _access_named(model: SiteModel, name: str) -> Access:
             f"Site {model.state.site.name} does not accept links",
             why="it has no link access",
             next_step=(
-                f"skupper-local site create {model.state.site.name} --enable-link-access --force "
-                f"-n {model.state.namespace}, then system reload"
+                f"skupper-local site update --enable-link-access --wait configured -n {model.state.namespace}"
             ),
         )
     for access in accesses:

@@ -10,7 +10,7 @@ import pytest
 from skupper_local.cli.main import cli
 from skupper_local.cli.mistyped import walk
 from tests.unit.cli.conftest import Run
-from tests.unit.cli.test_mistyped_commands import parses
+from tests.unit.cli.lines import parses
 
 _ALL = {"": click.Context(cli, info_name="skupper-local")} | {
     " ".join(path): context for path, context in walk(cli, "skupper-local")

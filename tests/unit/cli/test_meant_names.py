@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.unit.cli.conftest import Run
-from tests.unit.cli.test_mistyped_commands import next_line, parses
+from tests.unit.cli.lines import parses
+from tests.unit.cli.test_mistyped_commands import next_line
 
 
 @pytest.fixture

@@ -5,35 +5,18 @@ from __future__ import annotations
 import json
 import shlex
 
-import click
 import pytest
 
 from skupper_local.cli.main import cli
 from skupper_local.cli.mistyped import ELSEWHERE, walk
 from tests.unit.cli.conftest import Run
+from tests.unit.cli.lines import parses
 
 
 def next_line(err: str) -> str:
     """What stands behind ``next:``, without the words that say it is an example."""
     (line,) = [line for line in err.splitlines() if line.startswith("  next: ")]
     return line.removeprefix("  next: ").removeprefix("for example: ")
-
-
-def parses(line: str) -> bool:
-    """Whether a line is one of this program's: all its words are taken. Raises what click has against it."""
-    program, *words = shlex.split(line.partition(" > ")[0])
-    assert program == "skupper-local"
-    try:
-        command: click.Command = cli
-        context = cli.make_context(program, words)
-        while isinstance(command, click.Group):
-            rest = [*context._protected_args, *context.args]
-            name, found, rest = command.resolve_command(context, rest)
-            assert found is not None
-            command, context = found, found.make_context(name, rest, parent=context)
-    except click.exceptions.Exit as end:  # --help
-        return end.exit_code == 0
-    return True
 
 
 MEANT = {

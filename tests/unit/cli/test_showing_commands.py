@@ -26,7 +26,7 @@ def test_a_site_never_started_has_no_status(skupper: Run) -> None:
         ["NAME", "STATUS", "MESSAGE"],
         ["west", "Site", "not", "initialized", "yet"],
     ]
-    assert ran.err == "Site not initialized yet\n"
+    assert ran.err == "Site not initialized yet\nnext: skupper-local system start\n"
 
 
 def test_listeners_and_connectors_have_the_headings_of_the_reference(skupper: Run) -> None:
