@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from skupper_local.resources.fields import FieldReader
+from skupper_local.resources.fields import FieldReader, closest
 from skupper_local.resources.kinds import kind_meant, other_kind_meant
 from skupper_local.resources.model import (
     Certificate,
@@ -238,7 +238,8 @@ class _DocumentReader(FieldReader):
             path = f"spec.{known.key}.{key}"
             rule = known.entries.get(key)
             if rule is None:
-                self.idle(node.entries[key], path, f"is kept and not acted on: {known.idle}")
+                near = closest(key, known.entries)
+                self.idle(node.entries[key], path, f"is kept and not acted on: {known.idle}{near}")
             elif value and (broken := rule(value)):
                 self.wrong(node.entries[key], path, broken, value=value)
 

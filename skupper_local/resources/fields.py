@@ -357,8 +357,12 @@ def kept_entries(node: Mapping, known: frozenset[str]) -> dict[str, Any]:
 
 def unknown_field(key: str, known: Iterable[str]) -> str:
     """What to say about a field that no type knows: which one may have been meant."""
+    return f"is not a field of this kind; it is kept and not acted on{closest(key, known)}"
+
+
+def closest(key: str, known: Iterable[str]) -> str:
+    """A question after the key that may have been meant, in parentheses; empty if none is like it."""
     import difflib
 
     near = difflib.get_close_matches(key, tuple(known), n=1)
-    meant = f" (did you mean {near[0]}?)" if near else ""
-    return f"is not a field of this kind; it is kept and not acted on{meant}"
+    return f" (did you mean {near[0]}?)" if near else ""

@@ -645,3 +645,15 @@ def test_two_hundred_listeners_are_read_within_a_fraction_of_a_second() -> None:
     for number in range(200):
         decode_documents(LISTENER.replace("backend", f"backend-{number}"), "file.yaml").require()
     assert time.process_time() - began < 2  # some 30 ms; the bound only catches a change of order
+
+
+def test_a_mistyped_setting_is_kept_and_answered_with_the_one_that_was_meant() -> None:
+    text = (
+        "apiVersion: skupper.io/v2alpha1\nkind: Site\nmetadata: {name: west}\n"
+        "spec:\n  settings:\n    router-data-connections: '3'\n"
+    )
+    decoded = decode_documents(text, "site.yaml")
+    assert decoded.problems == ()
+    (warning,) = decoded.warnings
+    assert (warning.line, warning.field) == (6, "spec.settings.router-data-connections")
+    assert warning.rule.endswith("(did you mean router-data-connection-count?)")
