@@ -656,4 +656,4 @@ def test_a_mistyped_setting_is_kept_and_answered_with_the_one_that_was_meant() -
     assert decoded.problems == ()
     (warning,) = decoded.warnings
     assert (warning.line, warning.field) == (6, "spec.settings.router-data-connections")
-    assert warning.rule.endswith("(did you mean router-data-connection-count?)")
+    assert warning.rule.endswith("(did you mean routerDataConnections?)")
