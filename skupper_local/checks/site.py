@@ -7,6 +7,7 @@ import os
 import stat
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from skupper_local.checks.model import Group, Result, Subject, failed, ok, skipped, warning
@@ -100,7 +101,7 @@ def router_answers(subject: Subject) -> Iterator[Result]:
     if stopped:
         yield ok("router-answers", "the router was stopped by its user")
     else:
-        fix = f"skupper-local system start -n {name} repairs; skupper-local system logs -n {name} shows why"
+        fix = f"skupper-local system start -n {name}\nto see why: skupper-local system logs -n {name}"
         yield failed("router-answers", "the router does not answer", reason, fix)
     yield from _ports(subject)
 
@@ -119,10 +120,29 @@ def _ports(subject: Subject) -> Iterator[Result]:
         yield ok("ports", "every port of the site is free")
         return
     holders = ports.holders_of({number for _, number in blocked})
+    own = _own_process(subject)
+    blocked = {
+        key: problem
+        for key, problem in blocked.items()
+        if not own or not holders.get(key[1], "").startswith(f"process {own} ")
+    }
+    if not blocked:
+        yield ok("ports", "its ports are its own")
+        return
     for (host, number), problem in blocked.items():
         fix = f"end what holds it (ss -ltnp 'sport = :{number}'), or declare another port"
         by = f" by {holders[number]}" if number in holders else ""
         yield failed("ports", f"port {host or '*'}:{number} cannot be opened", f"{problem}{by}", fix)
+
+
+def _own_process(subject: Subject) -> int:
+    """The process of the site's own router; 0 if none runs or nobody can tell. One that does not answer holds its ports."""
+    from skupper_local.platforms.face import Placement, platform_at
+
+    placement = Placement(subject.platform, keeper=subject.keeper, endpoint=subject.endpoint)
+    with suppress(SkupperLocalError):
+        return platform_at(placement).inspect(subject.paths.home).pid
+    return 0
 
 
 def links(subject: Subject) -> Iterator[Result]:

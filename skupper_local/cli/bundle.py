@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from skupper_local.cli import completing
 from skupper_local.cli.commands import SiteCommand, target_of
 
 
@@ -14,6 +15,7 @@ from skupper_local.cli.commands import SiteCommand, target_of
     "directory",
     default="",
     metavar="DIR",
+    shell_complete=completing.directories,
     help="Take the declarations in this directory in place of the namespace's: files of resources, or resources/,"
     " issuers/ and certs/ below it.",
 )
@@ -30,6 +32,7 @@ from skupper_local.cli.commands import SiteCommand, target_of
     "--output",
     default="",
     metavar="PATH",
+    shell_complete=completing.files,
     help="The file to write, or a directory for it.  [default: bundles/ in the data directory]",
 )
 @click.option("--force", is_flag=True, help="Replace a file of that name that is no bundle of this site.")

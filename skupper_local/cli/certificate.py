@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from skupper_local.cli import completing
 from skupper_local.cli.commands import LazyGroup, SiteCommand, output_option, target_of
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def certificate() -> None:
 
 
 @certificate.command(cls=SiteCommand)
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=completing.certificates)
 @output_option()
 @click.pass_context
 def status(context: click.Context, name: str | None, output: str | None) -> None:

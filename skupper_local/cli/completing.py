@@ -9,9 +9,10 @@ import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, MutableMapping
 
     import click
+    from click.shell_completion import CompletionItem
 
 
 def namespaces(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
@@ -28,10 +29,7 @@ def declared(*kinds: str) -> Callable[[click.Context, click.Parameter, str], lis
     """Names of the declarations of some kinds."""
 
     def complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-        namespace = (
-            context.find_root().meta.get("namespace") or os.environ.get("SKUPPER_NAMESPACE") or "default"
-        )
-        directory = os.path.join(_namespaces_directory(), os.path.basename(namespace), "input", "resources")
+        directory = _below(context, "input", "resources")
         suffix = ".yaml"
         names = [
             name[len(kind) + 1 : -len(suffix)]
@@ -39,9 +37,70 @@ def declared(*kinds: str) -> Callable[[click.Context, click.Parameter, str], lis
             for name in _listed(directory)
             if name.startswith(f"{kind}-") and name.endswith(suffix)
         ]
-        return [name for name in names if name.startswith(incomplete)]
+        return [name for name in dict.fromkeys(names) if name.startswith(incomplete)]
 
     return complete
+
+
+def certificates(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Names of the certificates and issuers of the namespace: those of their directories."""
+    places = (("runtime", "certs"), ("runtime", "issuers"), ("input", "certs"), ("input", "issuers"))
+    names = sorted({name for place in places for name in _listed(_below(context, *place))})
+    return [name for name in names if name.startswith(incomplete)]
+
+
+def generations(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Numbers of earlier declarations, newest first."""
+    stems = (name.partition(".")[0] for name in _listed(_below(context, "internal", "history")))
+    numbers = sorted((int(stem) for stem in stems if stem.isdecimal()), reverse=True)
+    return [str(number) for number in numbers if str(number).startswith(incomplete)]
+
+
+def files(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Files and directories, which the shell knows itself."""
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(incomplete, type="file")]
+
+
+def directories(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Directories, which the shell knows itself."""
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(incomplete, type="dir")]
+
+
+def routers(
+    context: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem] | list[str]:
+    """Router programs: by name, or by path."""
+    if "/" in incomplete:
+        return files(context, parameter, incomplete)
+    return [name for name in ("embedded", "skrouterd") if name.startswith(incomplete)]
+
+
+def rejoin_words(environ: MutableMapping[str, str]) -> None:
+    """Bash hands ``--wait=ready`` over as three words, and the sign alone where its value has not begun: leave the sign out."""
+    words, place = environ.get("COMP_WORDS", "").split("\n"), environ.get("COMP_CWORD", "")
+    if not place.isdecimal() or "=" not in words:
+        return
+    current = int(place)
+    kept: list[str] = []
+    for index, word in enumerate(words):
+        if word == "=" and kept and kept[-1].startswith("--"):
+            if index == current:
+                kept.append("''")
+            elif index < int(place):
+                current -= 1
+        else:
+            kept.append(word)
+    environ.update(COMP_WORDS="\n".join(kept), COMP_CWORD=str(current))
+
+
+def _below(context: click.Context, *parts: str) -> str:
+    """A directory of the namespace that the words on the line, or the environment, name."""
+    namespace = context.find_root().meta.get("namespace") or os.environ.get("SKUPPER_NAMESPACE") or "default"
+    return os.path.join(_namespaces_directory(), os.path.basename(namespace), *parts)
 
 
 def _namespaces_directory() -> str:

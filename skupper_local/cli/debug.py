@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from skupper_local.cli import completing
 from skupper_local.cli.answering import ActingCommand, answers
 from skupper_local.cli.commands import LazyGroup, target_of
 
@@ -23,7 +24,7 @@ def debug() -> None:
 
 
 @debug.command(cls=ActingCommand)
-@click.argument("file", required=False)
+@click.argument("file", required=False, shell_complete=completing.files)
 @click.pass_context
 def dump(context: click.Context, file: str | None) -> None:
     """Write an archive of everything about the site, without keys and codes. It works when everything is down.

@@ -67,6 +67,9 @@ def run(
         if os.environ.get(_COMPLETE):
             from click.shell_completion import shell_complete
 
+            from skupper_local.cli.completing import rejoin_words
+
+            rejoin_words(os.environ)
             return shell_complete(cli, {}, PROGRAM, _COMPLETE, os.environ[_COMPLETE])
         with command.make_context(program, words[:], obj=given) as context:
             meta = context.meta

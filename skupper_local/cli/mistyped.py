@@ -7,6 +7,7 @@ they meant, with everything else they typed. Where nobody can know (a missing ar
 from __future__ import annotations
 
 import contextlib
+import re
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,10 @@ import click
 
 from skupper_local.cli.commands import MachineCommand
 
+_REMOVES = ("delete", "teardown", "uninstall")
+"""Commands that take something away."""
+
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _NEAR = 0.6
 _VERY_NEAR = 0.85
 
@@ -108,6 +113,14 @@ class UnknownCommandError(click.UsageError):
         self.word = word
 
 
+class MissingFlagError(click.UsageError):
+    """The same line does what it says with one more flag."""
+
+    def __init__(self, what: str, flag: str, context: click.Context) -> None:
+        super().__init__(f"{what}; use {flag}", context)
+        self.flag = flag
+
+
 @dataclass(frozen=True)
 class Advice:
     """What to say beside an error of the command line. ``line`` is a whole line to type; each may be empty."""
@@ -131,7 +144,10 @@ def advise(error: click.ClickException, words: Sequence[str], root: click.Comman
     """What helps whoever typed ``words`` after the name of the ``program`` and got this error."""
     words = tuple(words)
     place = _locate(root, program, words)
-    example = _example(place.context.command, place.context.command_path)
+    # Of what removes something, no example is named that could be pasted: it would be about something else.
+    removes = bool(place.path) and place.path[-1] in _REMOVES
+    example = "" if removes else _example(place.context.command, place.context.command_path)
+    example += _namespace_flag(words) if example and "-n" not in example.split() else ""
     if isinstance(error, UnknownCommandError):
         return _unknown_command(error.word, words, place, root, program)
     changed: tuple[str, ...] = ()
@@ -149,8 +165,10 @@ def advise(error: click.ClickException, words: Sequence[str], root: click.Comman
         changed = _of_other_group(words, place, root) or _with_flag(words, error.param, place)
     elif isinstance(error, click.BadParameter):
         changed = _with_choice(words, error)
+    elif isinstance(error, MissingFlagError):
+        changed = (*words, error.flag)
     elif type(error) is click.UsageError:
-        changed = _without_extra(words, place)
+        changed = _without_extra(words, place, removes=removes)
     return Advice(meant, _line(program, changed) if changed else "", example, why)
 
 
@@ -254,6 +272,18 @@ def _with_choice(words: tuple[str, ...], error: click.BadParameter) -> tuple[str
     return ()
 
 
+def _namespace_flag(words: Sequence[str]) -> str:
+    """The namespace on the line, as a flag behind another one; empty if none is named."""
+    for index, word in enumerate(words):
+        if word in ("-n", "--namespace") and index + 1 < len(words):
+            return f" -n {shlex.quote(words[index + 1])}"
+        if word.startswith("--namespace="):
+            return f" -n {shlex.quote(word.partition('=')[2])}"
+        if word.startswith("-n") and len(word) > 2:
+            return f" -n {shlex.quote(word[2:])}"
+    return ""
+
+
 def _as_near(typed: str, near: Sequence[str]) -> bool:
     """Whether two choices look equally like it, so that nobody can know which was meant."""
     ratios = [SequenceMatcher(None, choice, typed).ratio() for choice in near]
@@ -271,10 +301,19 @@ def _left_over(place: _Place) -> tuple[str, ...]:
     return ()
 
 
-def _without_extra(words: tuple[str, ...], place: _Place) -> tuple[str, ...]:
-    """The words without those that are too many; a single one may be a file that lacks its ``-f``."""
+def _without_extra(words: tuple[str, ...], place: _Place, *, removes: bool) -> tuple[str, ...]:
+    """The words without those that are too many; a single one may be a file that lacks its ``-f``, or a namespace ``-n``."""
     extra = _left_over(place)
     if not extra:
+        return ()
+    if place.path[:1] == ("system",) and place.path == place.path[:2] and len(extra) == 1:
+        parameters = place.context.command.params
+        takes_none = not any(isinstance(item, click.Argument) for item in parameters)
+        takes_namespace = any(item.name == "namespace" for item in parameters)
+        if takes_none and takes_namespace and not _namespace_flag(words) and _NAME.fullmatch(extra[0]):
+            index = len(words) - 1 - words[::-1].index(extra[0])
+            return (*words[:index], "-n", *words[index:])
+    if removes:
         return ()
     files = [item for item in place.context.command.params if item.name == "filename"]
     if len(extra) == 1 and files and "-f" not in words:

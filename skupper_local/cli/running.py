@@ -187,7 +187,9 @@ def confirm_teardown(target: Target, context: click.Context) -> bool:
     if not target.paths.has_directory():
         return True
     if not sys.stdin.isatty():
-        raise click.UsageError("Nobody can be asked whether to remove everything; use --force", context)
+        from skupper_local.cli.mistyped import MissingFlagError
+
+        raise MissingFlagError("Nobody can be asked whether to remove everything", "--force", context)
     question = (
         f'Remove namespace "{target.namespace}" with all its declarations and keys ({target.paths.home})?'
     )
@@ -317,11 +319,13 @@ def _next_step(view: SystemView, target: Target) -> str:
 
     if view.state == "absent" or not view.site:
         return f"skupper-local site create {usual_site_name(target.namespace)}{namespace_flag(target)}"
-    if view.state in ("not started", "stopped", "down") or (view.report.running and not view.report.kept):
+    if view.state in ("not started", "stopped", "down", "not answering") or (
+        view.report.running and not view.report.kept
+    ):
         return start_step(target)
     if view.state == "unknown":
         return "skupper-local system check"
-    if view.state in ("restarting", "not answering"):
+    if view.state == "restarting":
         return f"skupper-local system logs{namespace_flag(target)}"
     return ""
 

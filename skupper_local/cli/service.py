@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from skupper_local.cli import completing
 from skupper_local.cli.commands import LazyGroup, SiteCommand, output_option, target_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from skupper_local.operations.target import Target
     from skupper_local.site.services import Service, ServiceEnd
 
 _HEADINGS = ("ROUTING-KEY", "STATUS", "LISTENERS", "CONNECTORS", "MESSAGE")
@@ -30,7 +33,9 @@ def service() -> None:
 
 
 @service.command(cls=SiteCommand)
-@click.argument("key", required=False)
+@click.argument(
+    "key", required=False, shell_complete=completing.declared("Listener", "MultiKeyListener", "Connector")
+)
 @output_option()
 @click.pass_context
 def status(context: click.Context, key: str | None, output: str | None) -> None:
@@ -51,6 +56,7 @@ def status(context: click.Context, key: str | None, output: str | None) -> None:
         warn(text)
     if view.reason:
         talk(f"Only what this site declares is shown: {view.reason}")
+        talk(f"next: {_step_towards_more(view.reason, target)}")
     site = view.site or "this site"
     if output:
         from skupper_local.cli.documents import print_documents
@@ -64,6 +70,10 @@ def status(context: click.Context, key: str | None, output: str | None) -> None:
             say(f"Message: {found.message}")
         rows = [*_rows("listener", found.listeners, site), *_rows("connector", found.connectors, site)]
         say_table(_END_HEADINGS, rows)
+        if found.listeners and not found.connectors:
+            talk(f"next, at the site of its server: skupper-local expose 8080 --as {shlex.quote(found.key)}")
+        elif found.connectors and not found.listeners:
+            talk(f"next, at the site of its clients: skupper-local reach {shlex.quote(found.key)}")
     elif view.services:
         rows = [
             (
@@ -78,6 +88,17 @@ def status(context: click.Context, key: str | None, output: str | None) -> None:
         say_table(_HEADINGS, rows)
     else:
         talk("There are no services that this site can see")
+
+
+def _step_towards_more(reason: str, target: Target) -> str:
+    """What to type so that the router tells what others have."""
+    from skupper_local.cli.declaring import namespace_flag, start_step
+    from skupper_local.operations.status import NEVER_STARTED
+    from skupper_local.platforms.face import NOT_RUNNING
+
+    if reason in (NEVER_STARTED, NOT_RUNNING):
+        return start_step(target)
+    return f"skupper-local system status{namespace_flag(target)}"
 
 
 def _places(ends: Iterable[ServiceEnd], site: str) -> str:

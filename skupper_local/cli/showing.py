@@ -178,6 +178,8 @@ def _host(connector: Connector) -> str:
 
 def show_links(target: Target, name: str, output: str) -> None:
     """``link status``: the links this site dials, then those that other sites dialled."""
+    from skupper_local.cli.declaring import namespace_flag
+
     view = _view(target)
     outgoing = [row for row in view.links if row.outgoing and name in ("", row.name)]
     incoming = [row for row in view.links if not row.outgoing and name in ("", row.name)]
@@ -207,6 +209,8 @@ def show_links(target: Target, name: str, output: str) -> None:
         talk("There are no links in this namespace")
     if outgoing or incoming or not view.started or view.observed is None:
         _tell_next(view, target)
+        if view.observed and any(row.status != "Ready" for row in outgoing):
+            talk(f"next: skupper-local system check{namespace_flag(target)}")
     else:
         _tell_how_to_link(view, target)
 

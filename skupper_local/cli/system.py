@@ -22,6 +22,10 @@ _ELSEWHERE = {
         "skupper_local.cli.bundle:generate_bundle",
         "Make an archive that installs this site on another host.",
     ),
+    "load-image": (
+        "skupper_local.cli.load_image:load_image",
+        "Load a router image from an archive (podman save, docker save), on a machine without a registry.",
+    ),
 }
 
 
@@ -43,6 +47,7 @@ _FILES = click.option(
     "--filename",
     required=True,
     metavar="FILE|DIR|-",
+    shell_complete=completing.files,
     help="A file of resources, a directory of such files, or - for standard input.",
 )
 
@@ -90,6 +95,7 @@ _ROUTER = click.option(
     "--router",
     default="",
     metavar="embedded|skrouterd|PATH",
+    shell_complete=completing.routers,
     help="Change the router program of this site (platform linux).",
 )
 _IMAGE = click.option(
@@ -304,7 +310,7 @@ def history(context: click.Context, output: str | None) -> None:
 
 
 @system.command(cls=ActingCommand)
-@click.argument("generation", type=Number(1), required=False)
+@click.argument("generation", type=Number(1), required=False, shell_complete=completing.generations)
 @wait_options("none")
 @click.pass_context
 def rollback(context: click.Context, generation: int | None, wait: str, timeout: int) -> None:
@@ -421,7 +427,13 @@ def teardown(context: click.Context, force: bool) -> None:
 @click.option(
     "--pull", type=click.Choice(["missing", "always"]), default=None, help="Pull the router image now."
 )
-@click.option("--archive", default="", metavar="FILE", help="Load the router image from this archive now.")
+@click.option(
+    "--archive",
+    default="",
+    metavar="FILE",
+    shell_complete=completing.files,
+    help="Load the router image from this archive now.",
+)
 @click.option(
     "--enable-linger", "linger", is_flag=True, help="Let your services start at boot and outlive the session."
 )
@@ -474,22 +486,3 @@ def uninstall(context: click.Context, force: bool) -> None:
     target = target_of(context)
     outcome = uninstall_platform(target.paths.data_home, target.platform, force=force, command=target.command)
     context.exit(print_uninstalled(outcome))
-
-
-@system.command("load-image", cls=ActingCommand)
-@click.argument("archive", metavar="ARCHIVE")
-@click.pass_context
-def load_image(context: click.Context, archive: str) -> None:
-    """Load a router image from an archive (podman save, docker save), on a machine without a registry.
-
-    \b
-    Examples:
-      skupper-local system load-image router.tar
-    """
-    from pathlib import Path
-
-    from skupper_local.cli.installing import print_loaded
-    from skupper_local.operations.load_image import load_image as load_archive
-
-    target = target_of(context)
-    print_loaded(load_archive(target, Path(archive)), target)

@@ -9,6 +9,7 @@ text, so none gets through.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from typing import TextIO
 
@@ -19,6 +20,8 @@ YELLOW = "33"
 _USUAL_COLUMNS = 80
 _LEAST_COLUMNS = 20
 _PROGRAM = "skupper-local "
+_COMMAND = re.compile(rf"{_PROGRAM}[^;,()]*")
+_JOINT = "\0"
 
 
 def harmless(text: str, *, lines: bool = False) -> str:
@@ -68,10 +71,12 @@ def broken(text: str, stream: TextIO, *, taken: int = 0, indent: int = 0) -> str
 
 
 def folded(text: str, width: int, *, taken: int = 0, indent: int = 0) -> list[str]:
-    """Lines for so many columns, without their indent. What has no blank (a path, a long word of a command) is left whole, so
-    that it can be copied.
+    """Lines for so many columns, without their indent. What has no blank (a path), and a command of this program, is left
+    whole, so that it can be copied.
     """
     import textwrap
+
+    text = _COMMAND.sub(lambda command: command.group().replace(" ", _JOINT), text)
 
     lines = textwrap.wrap(
         text,
@@ -81,7 +86,7 @@ def folded(text: str, width: int, *, taken: int = 0, indent: int = 0) -> list[st
         break_long_words=False,
         break_on_hyphens=False,
     )
-    return [line.strip() for line in lines] or [""]
+    return [line.strip().replace(_JOINT, " ") for line in lines] or [""]
 
 
 def talk(text: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from skupper_local.cli import completing
 from skupper_local.cli.answering import ActingCommand
 from skupper_local.cli.commands import target_of
 from skupper_local.cli.waiting import wait_and_tell, wait_options
@@ -15,6 +16,7 @@ from skupper_local.cli.waiting import wait_and_tell, wait_options
     "--filename",
     default="",
     metavar="FILE|DIR|-",
+    shell_complete=completing.files,
     help="Declare these resources first: a file, a directory of files, or - for standard input.",
 )
 @wait_options()

@@ -101,4 +101,8 @@ def wait_and_tell(target: Target, wait: str, seconds: int, *, only: Collection[s
         answers(waitedFor=wait, reached=waited.reached, notReached=left)
     for title, reason in waited.left:
         talk(f"not {wait} after {seconds} s: {title}: {reason}")
+    if not waited.reached:
+        from skupper_local.cli.declaring import namespace_flag
+
+        talk(f"next: skupper-local system status{namespace_flag(target)}")
     return waited.reached

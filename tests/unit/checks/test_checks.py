@@ -20,6 +20,7 @@ from skupper_local.checks.run import GROUPS, examine
 from skupper_local.host.machine import Room
 from skupper_local.namespace.paths import NamespacePaths
 from skupper_local.pki.certificates import BACK_DATED
+from skupper_local.platforms.face import RouterReport
 
 NAMESPACE = "west"
 
@@ -230,6 +231,23 @@ def test_a_port_that_somebody_else_holds_is_named_with_its_holder(declared: Name
         assert f"process {os.getpid()}" in result.cause
         require_help(result)
     assert found(site.router_answers(subject(declared)), "ports").state is State.OK
+
+
+def test_the_ports_of_a_router_that_hangs_are_not_somebody_elses(
+    declared: NamespacePaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Hanging:
+        def inspect(self, home: Path) -> RouterReport:
+            assert home == declared.home
+            return RouterReport(running=True, kept=True, pid=os.getpid())
+
+    monkeypatch.setattr("skupper_local.platforms.face.platform_at", lambda placement: Hanging())
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        held.listen()
+        port = str(held.getsockname()[1])
+        configure(declared, ("tcpListener", {"host": "127.0.0.1", "port": port, "name": "listener/x"}))
+        assert found(site.router_answers(subject(declared)), "ports").what == "its ports are its own"
 
 
 def test_a_host_of_a_link_that_does_not_resolve_fails(declared: NamespacePaths) -> None:

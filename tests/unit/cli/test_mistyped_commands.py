@@ -53,6 +53,12 @@ MEANT = {
     "system migrate podman": "system migrate --to podman",
     "up x.yaml -n west": "up -f x.yaml -n west",
     "demo now": "demo",
+    "listener status web more": "listener status web",
+    "system start west": "system start -n west",
+    "system status west -o json": "system status -n west -o json",
+    "system teardown west --force": "system teardown -n west --force",
+    "system teardown --force west -n east": "",
+    "system stop west": "system stop -n west",
 }
 
 
@@ -61,9 +67,14 @@ def test_the_line_that_was_meant_is_said_and_can_be_typed(skupper: Run, typed: s
     ran = skupper(typed)
     assert ran.status == 2
     assert ran.out == ""
-    assert ran.err.startswith("error [usage]: ")
-    assert next_line(ran.err) == f"skupper-local {meant}"
-    assert parses(next_line(ran.err))
+    assert ran.err.startswith("error [usage]: ") or "json" in typed
+    if not meant:
+        assert next_line(ran.err).endswith(" --help")
+    elif "json" not in typed:
+        assert next_line(ran.err) == f"skupper-local {meant}"
+    else:
+        assert json.loads(ran.err)["error"]["next"] == f"skupper-local {meant}"
+    assert not meant or parses(f"skupper-local {meant}")
 
 
 @pytest.mark.parametrize(
@@ -152,3 +163,39 @@ def test_a_flag_that_means_nothing_to_a_command_is_refused_with_the_reason(
     ran = skupper(typed)
     assert ran.status == 2
     assert why in ran.err
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "listener create",
+        "listener create web http",
+        "system start --timeout soon",
+        "listener status --nonsense",
+    ],
+)
+@pytest.mark.parametrize("flag", ["-n west", "--namespace=west", "-nwest"])
+def test_an_example_is_about_the_namespace_that_was_named(skupper: Run, typed: str, flag: str) -> None:
+    for words in (f"{typed} {flag}", f"{flag} {typed}"):
+        ran = skupper(words)
+        assert "next: for example: skupper-local " in ran.err
+        assert "-n west" in next_line(ran.err)
+        assert parses(next_line(ran.err))
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["listener delete", "site delete", "system delete", "system uninstall x", "link delete a b"],
+)
+def test_no_example_of_a_deletion_is_named(skupper: Run, typed: str) -> None:
+    ran = skupper(typed)
+    assert ran.status == 2
+    assert "for example" not in ran.err
+    assert " --help" in next_line(ran.err) or "--force" in next_line(ran.err)
+
+
+def test_a_removal_that_needs_a_yes_is_the_same_line_with_it(skupper: Run) -> None:
+    skupper("site create west -n west")
+    ran = skupper("system teardown -n west")
+    assert ran.status == 2
+    assert next_line(ran.err) == "skupper-local system teardown -n west --force"

@@ -91,3 +91,14 @@ def test_no_terminal_is_too_odd_to_be_written_to(monkeypatch: pytest.MonkeyPatch
     assert width is not None
     assert width >= 20
     assert terminal.columns(io.StringIO()) is None
+
+
+def test_a_command_within_a_text_is_never_broken() -> None:
+    text = (
+        "to see why it does not answer: skupper-local system logs -n west; or repeat the command in a while"
+    )
+    assert terminal.folded(text, 40) == [
+        "to see why it does not answer:",
+        "skupper-local system logs -n west; or",
+        "repeat the command in a while",
+    ]
