@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 SECONDS_ARG := $(if $(SECONDS),$(SECONDS),60)
 
-.PHONY: help demo check lint types unit test bench soak image man clean
+.PHONY: help demo check lint types unit units-operations units-others test bench soak image man clean
 .DEFAULT_GOAL := help
 
 help:
@@ -55,8 +55,15 @@ types: $(VENV)/.test
 unit: $(VENV)/.test
 	$(BIN)/pytest tests/unit
 
+# Two halves that take about as long.
+units-operations: $(VENV)/.test
+	$(BIN)/pytest tests/unit/operations tests/unit/cli
+
+units-others: $(VENV)/.test
+	$(BIN)/pytest -p no:cacheprovider tests/unit --ignore=tests/unit/operations --ignore=tests/unit/cli
+
 check: $(VENV)/.test
-	@$(MAKE) --no-print-directory -j2 lint types unit
+	@$(MAKE) --no-print-directory -j2 lint types units-operations units-others
 
 test: lint
 	$(BIN)/mypy packaging/container/*.py packaging/man/*.py

@@ -141,4 +141,4 @@ def test_an_error_prints_nothing_on_standard_output_and_ends_with_its_status(
     assert ran.status == status
     assert (ran.out == "") == (status != 0)
     if status:
-        assert json.loads(skupper(f"{words} -o json").err)["error"]["exitStatus"] == 2
+        assert json.loads(skupper(f"{words} -o json").err)["error"]["exitStatus"] == status
