@@ -10,7 +10,7 @@ somebody has to do something (a port that is taken, a link without an endpoint f
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -298,7 +298,9 @@ class _Judge:
         has_listener = connector.routing_key in self.listener_keys
         if not has_listener:
             matched = Condition("Matched", PENDING, "No matching listeners")
-        return [configured, matched], {**details, "hasMatchingListener": has_listener}
+        operational = self.server(connector, targets) if configured.state == READY else None
+        found = [configured, *([operational] if operational else []), matched]
+        return found, {**details, "hasMatchingListener": has_listener}
 
     def followed(self, connector: Connector) -> Condition | None:
         """Why a connector does not reach its server, or all containers it follows, as far as that can be seen from here."""
@@ -310,19 +312,28 @@ class _Judge:
         return Condition("Configured", ERROR if lasting else PENDING, printable(why, limit=_LONGEST_ADVICE))
 
     def configured(self, connector: Connector, target: Target) -> Condition:
-        """Whether the router has a connector for one of the places it leads to, and can connect there."""
+        """Whether the router has a connector for one of the places it leads to."""
         assert self.observed is not None
         seen = self.observed.tcp_connectors.get(f"connector/{connector.name}@{target.label}")
         if seen is None or not seen.is_for(target.host, target.port, connector.routing_key):
             return Condition("Configured", PENDING, _RELOAD)
-        # None: not known. Where it takes connections now, what the router found some time ago is over, but for what TLS said.
-        refusal = self.observed.servers.get((target.host, target.port))
-        accepts = refusal == "" and not connector.tls_credentials
-        reason = seen.message if seen.up is False and not accepts else ""
-        if reason := _clean(reason or refusal or ""):
-            failure = f"cannot connect to {target.host}:{target.port}: "
-            return Condition("Configured", PENDING, failure + reason.removeprefix(failure))
         return Condition("Configured")
+
+    def server(self, connector: Connector, targets: Sequence[Target]) -> Condition | None:
+        """Whether its servers take connections, of which the router's configuration says nothing; None if nobody knows."""
+        assert self.observed is not None
+        known = False
+        for target in targets:
+            seen = self.observed.tcp_connectors.get(f"connector/{connector.name}@{target.label}")
+            # Where it takes connections now, what the router found some time ago is over, but for what TLS said.
+            refusal = self.observed.servers.get((target.host, target.port))
+            accepts = refusal == "" and not connector.tls_credentials
+            known = known or accepts or bool(seen and seen.up)
+            reason = seen.message if seen and seen.up is False and not accepts else ""
+            if reason := _clean(reason or refusal or ""):
+                failure = f"cannot connect to {target.host}:{target.port}: "
+                return Condition("Operational", PENDING, failure + reason.removeprefix(failure))
+        return Condition("Operational") if known else None
 
     def link(self, link: Link) -> tuple[list[Condition], dict[str, Any]]:
         endpoint = link.endpoint_for(self.link_role)
