@@ -365,6 +365,8 @@ def _unknown_command(
         if usual:
             return advice(usual[0])
         return Advice(tuple(" ".join(path) for path in inside))
+    if place.path and "status" in here and not after and typed.isprintable() and typed:
+        return advice((*place.path, "status"), (typed,))  # a name, where what to do with it was left away
     return Advice()
 
 

@@ -39,6 +39,9 @@ MEANT = {
     "site reload -n west": "system reload -n west",
     "apply -f x.yaml": "system apply -f x.yaml",
     "debug check": "system check",
+    "listener web": "listener status web",
+    "service backend -n west": "",
+    "-n west service backend": "service status -n west backend",
     "help listener create": "listener create --help",
     "help": "--help",
     # an option with a slip, a choice with a slip, a word too many, an option left away
