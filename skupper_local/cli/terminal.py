@@ -19,8 +19,7 @@ YELLOW = "33"
 
 _USUAL_COLUMNS = 80
 _LEAST_COLUMNS = 20
-_PROGRAM = "skupper-local "
-_COMMAND = re.compile(rf"{_PROGRAM}[^;,()]*")
+_COMMAND = re.compile(r"(?:[a-z ]+: )?skupper-local [^;,()]*[^;,() ]")
 _JOINT = "\0"
 
 
@@ -63,7 +62,7 @@ def broken(text: str, stream: TextIO, *, taken: int = 0, indent: int = 0) -> str
     shown: list[str] = []
     for line in harmless(text, lines=True).split("\n"):
         begin = indent if shown else taken
-        if width is None or _PROGRAM in line or begin + width_of(line) <= width:
+        if width is None or begin + width_of(line) <= width:
             shown.append(line)
         else:
             shown += folded(line, width, taken=begin, indent=indent)

@@ -98,7 +98,6 @@ def test_a_command_within_a_text_is_never_broken() -> None:
         "to see why it does not answer: skupper-local system logs -n west; or repeat the command in a while"
     )
     assert terminal.folded(text, 40) == [
-        "to see why it does not answer:",
-        "skupper-local system logs -n west; or",
-        "repeat the command in a while",
+        "to see why it does not answer: skupper-local system logs -n west;",
+        "or repeat the command in a while",
     ]
