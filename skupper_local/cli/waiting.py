@@ -101,6 +101,8 @@ def wait_and_tell(target: Target, wait: str, seconds: int, *, only: Collection[s
         answers(waitedFor=wait, reached=waited.reached, notReached=left)
     for title, reason in waited.left:
         talk(f"not {wait} after {seconds} s: {title}: {reason}")
+    for title, reason in waited.without_server:
+        talk(f"note: {title}: {reason}")
     if not waited.reached:
         from skupper_local.cli.declaring import namespace_flag
 

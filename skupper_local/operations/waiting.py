@@ -29,10 +29,13 @@ class Level(Enum):
 
 @dataclass(frozen=True)
 class Waited:
-    """Whether it was reached, and what is not there yet: resource and reason."""
+    """Whether it was reached, and what is not there yet: resource and reason; ``without_server`` are the connectors that are
+    configured and have nobody to connect to.
+    """
 
     reached: bool
     left: tuple[tuple[str, str], ...] = ()
+    without_server: tuple[tuple[str, str], ...] = ()
 
 
 def wait_for(target: Target, level: Level, seconds: float, *, only: Collection[str] | None = None) -> Waited:
@@ -41,9 +44,10 @@ def wait_for(target: Target, level: Level, seconds: float, *, only: Collection[s
         return Waited(reached=True)
     deadline = time.monotonic() + seconds
     while True:
-        left = _left(view_site(target, seconds=_ANSWER_SECONDS), level, only)
+        view = view_site(target, seconds=_ANSWER_SECONDS)
+        left = _left(view, level, only)
         if not left:
-            return Waited(reached=True)
+            return Waited(reached=True, without_server=_without_server(view, only))
         if time.monotonic() >= deadline:
             return Waited(reached=False, left=left)
         time.sleep(min(_POLL_SECONDS, max(0.0, deadline - time.monotonic())))
@@ -56,6 +60,16 @@ def _left(view: SiteView, level: Level, only: Collection[str] | None) -> tuple[t
         (item.title, _reason(item, level))
         for item in view.resources
         if (only is None or item.title in only) and item.status and not _is_at(item, level)
+    )
+
+
+def _without_server(view: SiteView, only: Collection[str] | None) -> tuple[tuple[str, str], ...]:
+    return tuple(
+        (item.title, str(state.get("message", "")))
+        for item in view.of_kind("Connector")
+        if only is None or item.title in only
+        for state in item.status.get("conditions", ())
+        if state.get("type") == "Operational" and state.get("status") != "True"
     )
 
 

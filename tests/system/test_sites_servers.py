@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
 import socket
+import time
 from dataclasses import replace
 
 import pytest
@@ -40,6 +44,41 @@ def test_a_connector_is_ready_while_its_server_listens(site: Machine) -> None:
         eventually(lambda: " Ready " in site.ok("connector status -n west"))
         assert " Ready " in site.ok("service status -n west")
     assert " Pending " in site.ok("connector status -n west")
+
+
+def test_a_server_that_is_not_there_yet_is_said_and_not_waited_for_unless_asked(site: Machine) -> None:
+    port = free_port()
+    site.ok("site create west")
+    site.ok("system start")
+    begun = time.monotonic()
+    exposed = site.run(f"expose {port} --as db --host {HOST}")
+    assert exposed.returncode == 0, exposed.stderr
+    eventually(lambda: "connection refused" in site.ok("connector status db"))
+    again = site.run("up --timeout 30")
+    assert again.returncode == 0, again.stderr
+    assert f"note: Connector db: cannot connect to {HOST}:{port}: connection refused" in again.stderr
+    assert time.monotonic() - begun < 30
+    never = site.run(f"expose {port} --as db --host {HOST} --wait ready --timeout 1")
+    assert never.returncode == 1
+    assert "not ready after 1 s: Connector db: cannot connect" in never.stderr
+    assert "next: skupper-local system status" in never.stderr
+
+
+def test_a_router_that_hangs_is_told_from_its_own_ports_and_put_right_by_a_start(machine: Machine) -> None:
+    machine.ok("site create west")
+    machine.ok(f"listener create web {free_port()} --host {HOST}")
+    machine.ok("system start")
+    process = json.loads(machine.ok("system status -o json"))["pid"]
+    os.kill(process, signal.SIGSTOP)
+    checked = machine.run("system check")
+    assert checked.returncode == 1
+    assert "its ports are its own" in checked.stdout
+    assert "skupper-local system start -n default" in checked.stdout
+    status = machine.run("system status")
+    assert "not answering" in status.stdout
+    assert "next: skupper-local system start" in status.stderr
+    machine.ok("system start")
+    assert " running since " in machine.ok("system status")
 
 
 def test_a_link_that_is_refused_says_so_in_plain_words(site: Machine) -> None:
