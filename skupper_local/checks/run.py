@@ -16,7 +16,7 @@ from skupper_local.checks.model import Check, Group, Result, State, Subject, fai
 GROUPS: tuple[Group, ...] = (machine.GROUP, engine.GROUP, services.GROUP, site.GROUP)
 """In the order in which they are shown."""
 
-ALL_SECONDS = 9.5
+ALL_SECONDS = 8.5
 """How long the whole examination may take."""
 
 

@@ -111,7 +111,7 @@ def start(target: Target, wishes: Wishes = NO_WISHES) -> Outcome:
 
 
 def reload(target: Target, wishes: Wishes = NO_WISHES) -> Outcome:
-    """Bring the declarations into effect. The router is restarted only if its configuration changed.
+    """Bring the declarations into effect. The router is restarted only if its configuration changed, or if it does not answer.
 
     A site that never ran is started; one that the user stopped stays so, with its files up to date. A connector to a container
     that cannot be reached is refused here, with nothing changed; a start goes on without it and warns.
@@ -120,11 +120,12 @@ def reload(target: Target, wishes: Wishes = NO_WISHES) -> Outcome:
         paths = held.paths
         work = prepare_change(held, target, wishes)
         require_within_reach(work.wanted.prepared.model)
-        lines, deed = _difference(paths, work), _reload_deed(paths, work)
+        lines, runs_on = _difference(paths, work), _runs_on(paths, work)
+        deed = _reload_deed(paths, work, runs_on=runs_on)
         if deed is Deed.LEFT_STOPPED:
             write_files(held, work.wanted)
             return outcome_of(deed, paths, work, plan=lines)
-        if _keeps_configuration(work):
+        if runs_on:
             write_files(held, work.wanted, desired=DesiredState.RUNNING)
             deed = _refresh(paths, work.wanted)
             record_statuses(held)
@@ -150,12 +151,13 @@ def foresee_reload(target: Target, wishes: Wishes = NO_WISHES) -> Foreseen:
         paths = held.paths
         work = prepare_change(held, target, wishes, dry=True)
         require_within_reach(work.wanted.prepared.model)
-        lines, deed = _difference(paths, work), _reload_deed(paths, work)
-        if deed is not Deed.LEFT_STOPPED and not _keeps_configuration(work):
+        lines, runs_on = _difference(paths, work), _runs_on(paths, work)
+        deed = _reload_deed(paths, work, runs_on=runs_on)
+        if deed is not Deed.LEFT_STOPPED and not runs_on:
             require_ready(paths, work)
         desired = None if deed is Deed.LEFT_STOPPED else DesiredState.RUNNING
         changes = files_of(held, work.wanted, desired=desired).foresee()
-        shown = () if _keeps_configuration(work) else lines
+        shown = () if runs_on else lines
         return Foreseen(outcome_of(deed, paths, work, plan=shown), changes)
 
 
@@ -173,16 +175,21 @@ def _keeps_configuration(work: PlannedChange) -> bool:
     return healthy and report.label == work.wanted.spec.label
 
 
-def _reload_deed(paths: NamespacePaths, work: PlannedChange) -> Deed:
+def _runs_on(paths: NamespacePaths, work: PlannedChange) -> bool:
+    """Whether that router can be left alone: one that hangs has the right configuration, and serves nobody."""
+    return _keeps_configuration(work) and answers(paths, work.wanted.platform, work.former.report)
+
+
+def _reload_deed(paths: NamespacePaths, work: PlannedChange, *, runs_on: bool) -> Deed:
     """What a reload makes of the router."""
     report = work.former.report
     if read_desired_state(paths) is DesiredState.STOPPED and not report.present:
         return Deed.LEFT_STOPPED
-    if _keeps_configuration(work):
+    if runs_on:
         return _refreshing(paths, work.wanted)
     if work.takes_over:
         return Deed.TAKEN_OVER
-    if report.running and report.kept:
+    if report.running and report.kept and not _keeps_configuration(work):
         return Deed.RESTARTED
     return Deed.REPAIRED if report.present else Deed.STARTED
 

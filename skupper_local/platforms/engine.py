@@ -15,7 +15,7 @@ from typing import ClassVar, Protocol
 from skupper_local.errors import InvalidRequestError, SkupperLocalError
 from skupper_local.platforms.container import ContainerSpec
 
-ANSWER_SECONDS = 8.0
+ANSWER_SECONDS = 7.0
 """How long any question to an engine may take, pulling and loading images apart: with the words around it below 10 s."""
 
 

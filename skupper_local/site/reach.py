@@ -153,13 +153,14 @@ class Reach:
         if not self.rootless:
             return (
                 "let it listen on 0.0.0.0 or on the gateway of a container network, run it in a container "
-                "(--container), or put the router on the host's network (site update --network host)"
+                "(--container), or put the router on the host's network (skupper-local site update --network host)"
             )
         if self.engine == "docker":
             return "let it listen on an address of this machine, or run it in a container (--container)"
         return (
             "let it listen on an address of this machine, run it in a container (--container), put the router on the host's "
-            'network (site update --network host), or say network_cmd_options = ["allow_host_loopback=true"] under [engine] '
+            "network (skupper-local site update --network host), or say "
+            'network_cmd_options = ["allow_host_loopback=true"] under [engine] '
             "in containers.conf (Podman 4 with slirp4netns) and name the host 10.0.2.2"
         )
 
@@ -237,7 +238,7 @@ def _place(container: SeenContainer, port: int, reach: Reach) -> Target | Obstac
     way_out = f"publish it (-p 127.0.0.1:{port}:{port})"
     networks = sorted(name for name, address in container.addresses.items() if name != HOST and address)
     if networks:
-        way_out += f", or put the router on its network (site update --network {networks[0]})"
+        way_out += f", or put the router on its network (skupper-local site update --network {networks[0]})"
     kind = f"rootless {reach.engine}".strip() if reach.rootless else reach.engine
     reason = f"port {port} of container {container.name} cannot be reached from the host"
     return Obstacle(container.name, f"{reason}{f' under {kind}' if kind else ''}", way_out, lasting=True)

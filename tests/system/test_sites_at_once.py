@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.rig.machine import Machine, eventually
 from tests.rig.ports import HOST, free_port
 
-PAIRS = int(os.environ.get("SKUPPER_LOCAL_PAIRS", "6"))
+PAIRS = int(os.environ.get("SKUPPER_LOCAL_PAIRS", "4"))
 """How often two commands meet; a thousand by hand."""
 
 LISTENER = (

@@ -75,11 +75,6 @@ def test_a_request_travels_through_both_routers_and_the_status_of_everything_is_
     assert machine.ok("namespace list").count("running") == 2
 
 
-def test_no_file_of_a_site_is_readable_by_others(linked: Linked) -> None:
-    for path in linked.machine.data_home.rglob("*"):
-        assert stat.S_IMODE(path.lstat().st_mode) & 0o077 == 0, path
-
-
 def test_a_stopped_site_is_down_without_hanging_anybody_and_comes_back_with_everything(
     linked: Linked,
 ) -> None:
@@ -138,8 +133,12 @@ def test_a_reload_restarts_the_router_only_when_its_configuration_changed(linked
     eventually(lambda: answered(linked))
 
 
-def test_a_file_that_receives_a_generated_link_is_private(linked: Linked, tmp_path: Path) -> None:
-    """The shell makes it readable by all; before the key is written it is its owner's only."""
+def test_no_file_of_a_site_is_readable_by_others_nor_one_that_receives_a_link(
+    linked: Linked, tmp_path: Path
+) -> None:
+    """The shell makes the latter readable by all; before the key is written it is its owner's only."""
+    for path in linked.machine.data_home.rglob("*"):
+        assert stat.S_IMODE(path.lstat().st_mode) & 0o077 == 0, path
     file = tmp_path / "west.yaml"
     with file.open("w") as output:
         os.fchmod(output.fileno(), 0o644)

@@ -64,7 +64,7 @@ def test_a_server_that_is_not_there_yet_is_said_and_not_waited_for_unless_asked(
     assert "next: skupper-local system status" in never.stderr
 
 
-def test_a_router_that_hangs_is_told_from_its_own_ports_and_put_right_by_a_start(machine: Machine) -> None:
+def test_a_router_that_hangs_is_told_from_its_own_ports_and_put_right_by_a_reload(machine: Machine) -> None:
     machine.ok("site create west")
     machine.ok(f"listener create web {free_port()} --host {HOST}")
     machine.ok("system start")
@@ -77,8 +77,10 @@ def test_a_router_that_hangs_is_told_from_its_own_ports_and_put_right_by_a_start
     status = machine.run("system status")
     assert "not answering" in status.stdout
     assert "next: skupper-local system start" in status.stderr
-    machine.ok("system start")
+    assert json.loads(machine.ok("system reload -o json"))["router"] == "repaired"
+    assert len(machine.routers("default")) == 1
     assert " running since " in machine.ok("system status")
+    assert "nothing has changed" in machine.ok("system reload")
 
 
 def test_a_link_that_is_refused_says_so_in_plain_words(site: Machine) -> None:

@@ -121,7 +121,7 @@ def test_a_rollback_that_cannot_work_leaves_declarations_and_router_as_they_were
         assert answers(free)
 
 
-@pytest.mark.parametrize("moment", range(6))
+@pytest.mark.parametrize("moment", [0, 2, 4])
 def test_a_rollback_killed_at_any_moment_is_whole_or_not_at_all(machine: Machine, moment: int) -> None:
     machine.ok("site create west")
     machine.ok(f"listener create a {free_port()} --host {HOST}")

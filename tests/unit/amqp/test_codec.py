@@ -292,12 +292,12 @@ def test_what_amqp_cannot_carry_is_an_encode_error(value: Any) -> None:
 
 
 def seconds(data: bytes) -> float:
-    start = time.perf_counter()
+    start = time.process_time()  # what others do meanwhile does not count
     try:
         decode(data)
     except DecodeError:
         pass
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 def _uuid_keys(count: int) -> bytes:
