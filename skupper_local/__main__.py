@@ -7,6 +7,13 @@ once, as it ends a program that does not know of signals, and Python has nothing
 from __future__ import annotations
 
 import signal
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
+
+_MOMENT_SECONDS = 0.02
 
 
 def main() -> None:
@@ -19,7 +26,21 @@ def main() -> None:
     from skupper_local.cli.main import main as command_line
 
     signal.signal(signal.SIGINT, handler)
+    sys.unraisablehook = _interrupt_again
     command_line()
+
+
+def _interrupt_again(unraisable: UnraisableHookArgs) -> None:
+    """An interruption that came while the interpreter cleaned up after something is not lost, nor told with a traceback."""
+    if issubclass(unraisable.exc_type, KeyboardInterrupt):
+        import threading
+
+        main_thread = threading.get_ident()  # what cannot be raised here can be a moment later
+        timer = threading.Timer(_MOMENT_SECONDS, signal.pthread_kill, (main_thread, signal.SIGINT))
+        timer.daemon = True
+        timer.start()
+    else:
+        sys.__unraisablehook__(unraisable)
 
 
 if __name__ == "__main__":

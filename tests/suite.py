@@ -32,6 +32,7 @@ _BESIDE = {
     ),
 }
 _SITES = (
+    "test_demo",
     "test_sites_at_once",
     "test_sites_bad_luck",
     "test_sites_declared",

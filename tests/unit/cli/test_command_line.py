@@ -218,3 +218,28 @@ def test_what_else_was_noticed_is_said_beside_an_error(skupper: Run, tmp_path: P
     assert ran.status == 2
     assert f"warning: {file}:2: Listener a: kind: is not a kind of skupper.io/v9" in ran.err
     assert f"{file}:8: Listener b: spec.port: 0" in ran.err
+
+
+def test_an_interruption_during_a_cleanup_ends_the_command_all_the_same(
+    data_home: Path, tmp_path: Path
+) -> None:
+    """The interpreter ignores what is raised while it deletes an object; here a command's import does just that."""
+    (tmp_path / "yaml.py").write_text(
+        "import signal, time\n"
+        "class Deleted:\n"
+        "    def __del__(self):\n"
+        "        signal.raise_signal(signal.SIGINT)\n"
+        "Deleted()\n"
+        "time.sleep(60)\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-m", "skupper_local", "site", "create", "west"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    assert ran.returncode == 130
+    assert ran.stderr == "interrupted; repeat the command to finish what it began\n"
