@@ -168,4 +168,4 @@ def eventually(condition: Callable[[], object], seconds: float = 20.0) -> None:
             if time.monotonic() >= deadline:
                 raise
         assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.1)
+        time.sleep(0.25)  # most conditions are commands, which keep a small machine busy

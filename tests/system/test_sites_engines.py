@@ -89,6 +89,11 @@ def _broken(directory: Path) -> Path:
     return archive
 
 
+# What does not know which engine it is about is tested with one of the two.
+with_podman = pytest.mark.parametrize("platform", ["podman"], indirect=True)
+with_docker = pytest.mark.parametrize("platform", ["docker"], indirect=True)
+
+
 @pytest.fixture(params=["podman", "docker"])
 def platform(request: pytest.FixtureRequest) -> str:
     return str(request.param)
@@ -286,6 +291,7 @@ def _tag(engine: PrivateEngine, source: str, reference: str) -> None:
     subprocess.run(["curl", "-sf", "-X", "POST", "--unix-socket", socket, url], check=True)
 
 
+@with_podman
 def test_what_fails_before_the_router_is_touched_leaves_it_as_it_was(
     engines: Engines, machine: Machine, platform: str
 ) -> None:
@@ -311,6 +317,7 @@ def test_what_fails_before_the_router_is_touched_leaves_it_as_it_was(
     assert "+ tcpListener listener/backend" in machine.ok("system reload -n west")
 
 
+@with_docker
 def test_an_upgrade_that_does_not_get_ready_brings_the_former_router_back(
     engines: Engines, machine: Machine, platform: str
 ) -> None:
@@ -335,6 +342,7 @@ def test_an_upgrade_that_does_not_get_ready_brings_the_former_router_back(
         assert running(engines, platform).image_id == _image_id(engine, IMAGE)
 
 
+@with_podman
 def test_an_image_that_moved_and_does_not_get_ready_is_held_back_until_the_next_upgrade(
     engines: Engines, machine: Machine, platform: str
 ) -> None:
@@ -371,6 +379,7 @@ def test_a_first_start_that_fails_leaves_no_container_and_no_platform_behind(
     assert "Platform: linux" in other.ok("system start -n west")
 
 
+@with_podman
 def test_an_engine_that_never_answers_is_one_clear_message_within_ten_seconds(
     engines: Engines, machine: Machine, platform: str
 ) -> None:
@@ -592,6 +601,7 @@ def test_a_full_disk_leaves_the_running_router_alone(
     machine.ok("system reload -n west")
 
 
+@with_docker
 def test_a_dry_run_makes_pulls_and_restarts_nothing(
     machine: Machine, engines: Engines, platform: str
 ) -> None:
