@@ -18,9 +18,8 @@ _MOMENT_SECONDS = 0.02
 
 def main() -> None:
     """The entry point of the installed program."""
-    handler = signal.getsignal(
-        signal.SIGINT
-    )  # another one than Python's: it was ignored when the process began
+    handler = signal.getsignal(signal.SIGINT)
+    # Another one than Python's says that it was ignored when the process began, and so it stays.
     if handler is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     from skupper_local.cli.main import main as command_line
@@ -35,8 +34,9 @@ def _interrupt_again(unraisable: UnraisableHookArgs) -> None:
     if issubclass(unraisable.exc_type, KeyboardInterrupt):
         import threading
 
-        main_thread = threading.get_ident()  # what cannot be raised here can be a moment later
-        timer = threading.Timer(_MOMENT_SECONDS, signal.pthread_kill, (main_thread, signal.SIGINT))
+        # What cannot be raised here can be a moment later. Only the main thread is ever interrupted, so this is it.
+        interrupted = (threading.get_ident(), signal.SIGINT)
+        timer = threading.Timer(_MOMENT_SECONDS, signal.pthread_kill, interrupted)
         timer.daemon = True
         timer.start()
     else:

@@ -36,6 +36,7 @@ def note(meta: Mapping[str, Any]) -> str:
         return ""
     from difflib import get_close_matches
 
+    from skupper_local.cli.declaring import has_site
     from skupper_local.namespace.paths import list_namespaces
 
     others: list[str] = []
@@ -43,8 +44,7 @@ def note(meta: Mapping[str, Any]) -> str:
         others = [
             paths.name for paths in list_namespaces(target.paths.data_home) if paths.name != target.namespace
         ]
-    # Only what a command of this program has written can be there: a file for each resource, named after it.
-    if not others or any(target.paths.input_resources.glob("Site-*.yaml")):
+    if not others or has_site(target):
         return ""
     new = target.paths.input_resources.exists()
     called = f"namespace {target.namespace} {'is new, and has no site' if new else 'does not exist'}"

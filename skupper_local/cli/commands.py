@@ -6,7 +6,6 @@ loads a command's module when the command is run, completed or described, never 
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from skupper_local.cli import absent, completing
-from skupper_local.cli.terminal import columns
+from skupper_local.cli.terminal import columns, wanted_columns
 
 if TYPE_CHECKING:
     from skupper_local.operations.target import Target
@@ -75,8 +74,7 @@ class _Help(click.HelpFormatter):
         self, indent_increment: int = 2, width: int | None = None, max_width: int | None = None
     ) -> None:
         super().__init__(indent_increment, width, max_width)
-        wanted = os.environ.get("COLUMNS", "")
-        found = int(wanted) if wanted.isdecimal() and int(wanted) else columns(sys.stdout)
+        found = wanted_columns() or columns(sys.stdout)
         self._narrow = found is not None and found < _NARROW
         if self._narrow and found is not None:
             self.width = max(found, _LEAST) - 1

@@ -55,13 +55,13 @@ def start_step(target: Target) -> str:
     """The command that starts the site, or declares it if there is none."""
     from skupper_local.namespace.paths import usual_site_name
 
-    if not _has_site(target):
+    if not has_site(target):
         return f"skupper-local site create {usual_site_name(target.namespace)}{namespace_flag(target)}"
     platform = f" -p {target.platform}" if target.platform and not _has_platform(target) else ""
     return f"skupper-local system start{namespace_flag(target)}{platform}"
 
 
-def _has_site(target: Target) -> bool:
+def has_site(target: Target) -> bool:
     """Whether a Site is declared; one that this program wrote shows by the name of its file."""
     from skupper_local.errors import SkupperLocalError
     from skupper_local.operations.declarations import read_declarations

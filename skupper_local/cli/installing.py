@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 def print_installed(installed: Installed, target: Target) -> None:
     """What was done, what was there, what is missing, and what to type."""
+    from skupper_local.namespace.paths import usual_site_name
+
     answered = answers(
         platform=installed.platform,
         done=list(installed.done),
@@ -38,8 +40,6 @@ def print_installed(installed: Installed, target: Target) -> None:
         talk(f"the router's image {installed.image} is not here yet; the first start pulls it")
         talk(f"without a network: skupper-local system load-image FILE -p {installed.platform}")
     own_image = f" --image {installed.image}" if installed.image_chosen else ""
-    from skupper_local.namespace.paths import usual_site_name
-
     talk(f"next: skupper-local site create {usual_site_name(target.namespace)}{flag}")
     talk(f"then: skupper-local system start -p {installed.platform}{own_image}{flag}")
 

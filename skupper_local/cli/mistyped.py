@@ -7,7 +7,6 @@ they meant, with everything else they typed. Where nobody can know (a missing ar
 from __future__ import annotations
 
 import contextlib
-import re
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,7 +19,6 @@ from skupper_local.cli.commands import MachineCommand
 _REMOVES = ("delete", "teardown", "uninstall")
 """Commands that take something away."""
 
-_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _NEAR = 0.6
 _VERY_NEAR = 0.85
 
@@ -284,6 +282,16 @@ def _namespace_flag(words: Sequence[str]) -> str:
     return ""
 
 
+def _can_be_namespace(word: str) -> bool:
+    from skupper_local.namespace.errors import NamespaceNameInvalidError
+    from skupper_local.namespace.paths import validate_namespace_name
+
+    try:
+        return bool(validate_namespace_name(word))
+    except NamespaceNameInvalidError:
+        return False
+
+
 def _as_near(typed: str, near: Sequence[str]) -> bool:
     """Whether two choices look equally like it, so that nobody can know which was meant."""
     ratios = [SequenceMatcher(None, choice, typed).ratio() for choice in near]
@@ -306,11 +314,11 @@ def _without_extra(words: tuple[str, ...], place: _Place, *, removes: bool) -> t
     extra = _left_over(place)
     if not extra:
         return ()
-    if place.path[:1] == ("system",) and place.path == place.path[:2] and len(extra) == 1:
+    if len(place.path) == 2 and place.path[0] == "system" and len(extra) == 1:
         parameters = place.context.command.params
         takes_none = not any(isinstance(item, click.Argument) for item in parameters)
         takes_namespace = any(item.name == "namespace" for item in parameters)
-        if takes_none and takes_namespace and not _namespace_flag(words) and _NAME.fullmatch(extra[0]):
+        if takes_none and takes_namespace and not _namespace_flag(words) and _can_be_namespace(extra[0]):
             index = len(words) - 1 - words[::-1].index(extra[0])
             return (*words[:index], "-n", *words[index:])
     if removes:

@@ -44,14 +44,19 @@ def columns(stream: TextIO) -> int | None:
     """How many columns the terminal behind a stream has; None if there is none."""
     if not stream.isatty():
         return None
-    wanted = os.environ.get("COLUMNS", "")
-    if wanted.isdecimal() and int(wanted):
-        return max(int(wanted), _LEAST_COLUMNS)
+    if wanted := wanted_columns():
+        return max(wanted, _LEAST_COLUMNS)
     try:
         found = os.get_terminal_size(stream.fileno()).columns
     except (OSError, ValueError):
         found = 0
     return max(found, _LEAST_COLUMNS) if found else _USUAL_COLUMNS
+
+
+def wanted_columns() -> int:
+    """How many columns the environment asks for; 0 if it says nothing."""
+    wanted = os.environ.get("COLUMNS", "")
+    return int(wanted) if wanted.isdecimal() else 0
 
 
 def broken(text: str, stream: TextIO, *, taken: int = 0, indent: int = 0) -> str:

@@ -188,16 +188,15 @@ def decoded_sources(sources: Iterable[Source]) -> tuple[tuple[Resource, ...], li
         warnings.extend(str(warning) for warning in decoded.warnings)
         names.append(source.name)
     problems.extend(_repeated(resources))
-    if not problems and not resources:
-        problems = [Problem(_called(name), 0, "", "", "", "it holds no resource") for name in names]
+    if problems:
+        raise InvalidResourcesError(problems, warnings=warnings)
+    if not resources:
         raise InvalidResourcesError(
-            problems,
+            [Problem(_called(name), 0, "", "", "", "it holds no resource") for name in names],
             what="There is nothing to take",
             next_step="give files of resources; one is printed by: skupper-local site generate my-site",
             warnings=warnings,
         )
-    if problems:
-        raise InvalidResourcesError(problems, warnings=warnings)
     return tuple(resources), warnings
 
 

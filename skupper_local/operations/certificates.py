@@ -15,7 +15,7 @@ from skupper_local.namespace.paths import NamespacePaths
 from skupper_local.namespace.resource_files import CredentialFiles, read_credential_directories
 from skupper_local.operations.errors import NotDeclaredError
 from skupper_local.operations.preparation import read_configuration
-from skupper_local.operations.spelling import near, no_site
+from skupper_local.operations.spelling import meant, no_site
 from skupper_local.operations.target import Target
 from skupper_local.pki.certificates import CertificateDescription
 
@@ -68,14 +68,14 @@ def view_certificates(
     if not paths.exists():
         raise no_site(paths)
     now = now or datetime.now(UTC)
-    rows = tuple(row for row in _rows(paths, now) if name in ("", row.name))
+    every = tuple(_rows(paths, now))
+    rows = tuple(row for row in every if name in ("", row.name))
     if name and not rows:
-        similar = near(name, (row.name for row in _rows(paths, now)))
         raise NotDeclaredError(
             f"There is no certificate {name} in namespace {paths.name}",
             why=f"neither {paths.runtime} nor {paths.input_resources.parent} holds one of that name",
             next_step=f"see what there is: skupper-local certificate status -n {paths.name}",
-            meant=(name, similar) if similar else None,
+            meant=meant(name, (row.name for row in every)),
         )
     return rows
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from skupper_local.operations.errors import NotDeclaredError
-from skupper_local.operations.spelling import near, no_site
+from skupper_local.operations.spelling import meant, no_site
 from skupper_local.operations.status import view_site
 from skupper_local.operations.target import Target
 from skupper_local.site.services import Service, services
@@ -34,13 +34,12 @@ def view_services(target: Target, key: str = "") -> ServicesView:
     )
     if key and not found:
         keys = [item.key for item in services(view.resources, view.observed, view.reason)]
-        similar = near(key, keys)
         why = f"; what other sites have is not known: {view.reason}" if view.reason else ""
         raise NotDeclaredError(
             f"Nobody has the routing key {key}",
             why=f"no listener and no connector that this site knows has it{why}",
             next_step=f"see which there are: skupper-local service status -n {target.namespace}",
-            meant=(key, similar) if similar else None,
+            meant=meant(key, keys),
         )
     sites = view.of_kind("Site")
     return ServicesView(sites[0].name if sites else "", found, view.reason, view.warnings)

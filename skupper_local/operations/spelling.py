@@ -63,9 +63,10 @@ def _with_proposal(value: str, rule: Callable[[str], str], proposal: str, furthe
     return f"{broken}; give {proposal}{further}"
 
 
-def near(name: str, names: Iterable[str]) -> str:
-    """The name that looks most like the one typed; empty if none does."""
-    return next(iter(get_close_matches(name, list(names), n=1, cutoff=0.6)), "")
+def meant(name: str, names: Iterable[str]) -> tuple[str, str] | None:
+    """The name typed, and the one of ``names`` that looks most like it; None if none does."""
+    near = get_close_matches(name, list(names), n=1, cutoff=0.6)
+    return (name, near[0]) if near else None
 
 
 def no_site(paths: NamespacePaths) -> NoSiteError:
@@ -84,17 +85,15 @@ def not_declared(
     """The error for a name that nothing of a kind has; ``others`` are what of other kinds is declared, as command and name."""
     names = sorted(set(names))
     shown = ", ".join(names[:_SHOWN]) + (" ..." if len(names) > _SHOWN else "")
-    meant: tuple[str, str] | None = None
+    words = meant(name, names)
     why = f"there {'are' if len(names) > 1 else 'is'}: {shown}" if names else f"no {called} is declared there"
     elsewhere = next((command for command, other in others if other == name and command != called), "")
     if elsewhere:
         why += f"; but there is a {elsewhere} {name}"
-        meant = (called, elsewhere)
-    elif similar := near(name, names):
-        meant = (name, similar)
+        words = (called, elsewhere)
     return NotDeclaredError(
         f"There is no {f'{called} {name}'.rstrip()} in namespace {namespace}",
         why=why,
         next_step=f"see what there is: skupper-local {called} status -n {namespace}",
-        meant=meant,
+        meant=words,
     )

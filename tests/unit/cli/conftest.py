@@ -32,6 +32,12 @@ def data_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "skupper"
 
 
+def declare(run: Run, *lines: str) -> None:
+    """Run command lines that must succeed."""
+    for words in lines:
+        assert run(words).status == 0, words
+
+
 @pytest.fixture
 def skupper(data_home: Path) -> Run:
     """Run a command line given as words or as one text."""

@@ -14,7 +14,7 @@ import pytest
 
 from skupper_local.cli.main import cli, run
 from skupper_local.cli.mistyped import walk
-from tests.unit.cli.conftest import Run
+from tests.unit.cli.conftest import Run, declare
 
 Complete = Callable[..., list[str]]
 
@@ -40,14 +40,14 @@ def complete(data_home: Path, monkeypatch: pytest.MonkeyPatch) -> Complete:
 
 @pytest.fixture
 def declared(skupper: Run) -> None:
-    for words in (
+    declare(
+        skupper,
         "site create west -n west",
         "listener create backend 8080 --host 127.0.0.1 -n west",
         "listener create several 8081 --host 127.0.0.1 --routing-keys a,b -n west",
         "connector create database 5432 -n west",
         "site create east -n east",
-    ):
-        assert skupper(words).status == 0
+    )
 
 
 def test_every_command_is_offered_in_its_group(complete: Complete) -> None:

@@ -6,20 +6,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.cli.conftest import Run
+from tests.unit.cli.conftest import Run, declare
 from tests.unit.cli.lines import parses
 from tests.unit.cli.test_mistyped_commands import next_line
 
 
 @pytest.fixture
 def declared(skupper: Run) -> Run:
-    for words in (
+    declare(
+        skupper,
         "site create west",
         "listener create backend 8080 --host 127.0.0.1",
         "listener create several 8081 --host 127.0.0.1 --routing-keys a,b",
         "connector create database 5432",
-    ):
-        assert skupper(words).status == 0
+    )
     return skupper
 
 
