@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from skupper_local.cli import absent, completing
+from skupper_local.cli.switches import written_out
 from skupper_local.cli.terminal import columns, wanted_columns
 
 if TYPE_CHECKING:
@@ -89,26 +90,31 @@ class _Context(click.Context):
     formatter_class = _Help
 
 
-class SiteCommand(click.Command):
-    """A command that works on one namespace."""
+class _Command(click.Command):
+    """A command whose switches may have a value."""
 
     context_class = _Context
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         keywords.setdefault("context_settings", _SETTINGS)
+        super().__init__(*arguments, **keywords)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, written_out(self, args, ctx))
+
+
+class SiteCommand(_Command):
+    """A command that works on one namespace."""
+
+    def __init__(self, *arguments: Any, **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
         self.params.extend(_common_options())
 
 
-class MachineCommand(click.Command):
+class MachineCommand(_Command):
     """A command that works on no single namespace: flags that would name one are refused, wherever they stand."""
 
-    context_class = _Context
     refused: tuple[str, ...] = ("namespace", "platform")
-
-    def __init__(self, *arguments: Any, **keywords: Any) -> None:
-        keywords.setdefault("context_settings", _SETTINGS)
-        super().__init__(*arguments, **keywords)
 
     def why_not(self, option: str) -> str:
         """Why the command does not take an option that others take; empty for any other option."""

@@ -15,6 +15,7 @@ from difflib import SequenceMatcher, get_close_matches
 import click
 
 from skupper_local.cli.commands import MachineCommand
+from skupper_local.cli.switches import written_out
 
 _REMOVES = ("delete", "teardown", "uninstall")
 """Commands that take something away."""
@@ -304,7 +305,8 @@ def _left_over(place: _Place) -> tuple[str, ...]:
     if isinstance(command, click.Group):
         return ()
     with contextlib.suppress(click.UsageError):
-        _, given, _ = command.make_parser(place.context).parse_args(list(place.rest))
+        words = written_out(command, place.rest, place.context)
+        _, given, _ = command.make_parser(place.context).parse_args(words)
         return tuple(given)
     return ()
 
