@@ -238,7 +238,7 @@ def _read(
         (in_namespace(item, target.namespace) for item in resources),
         namespace=target.namespace,
         supplied={name: item.files for name, item in certificates.items()},
-    ).require()
+    ).require(noticed=warnings)
     _require_credentials(issuers, "CA")
     _require_credentials(certificates, "certificate", trust_only=True)
     return tuple(sorted(bare, key=lambda item: (kind_of(item), item.name))), issuers, certificates, warnings

@@ -107,10 +107,17 @@ class Assembled:
     problems: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()
 
-    def require(self) -> SiteState:
-        """The state; raises :class:`InvalidResourcesError` with all problems when there is one."""
+    def require(self, *, noticed: Iterable[object] = ()) -> SiteState:
+        """The state; raises :class:`InvalidResourcesError` with all problems when there is one.
+
+        The error carries the warnings too, after those ``noticed`` before: a mistake is often understood only beside them.
+        """
         if self.state is None:
-            raise InvalidResourcesError(self.problems, what="The declarations do not make a site")
+            raise InvalidResourcesError(
+                self.problems,
+                what="The declarations do not make a site",
+                warnings=dict.fromkeys([*map(str, noticed), *map(str, self.warnings)]),
+            )
         return self.state
 
 

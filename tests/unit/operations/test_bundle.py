@@ -170,9 +170,11 @@ def test_a_directory_without_a_site_or_that_is_not_there_is_refused(target: Targ
 
 
 def test_declarations_that_no_site_could_run_make_no_bundle(target: Target, declared: Path) -> None:
-    (declared / "again.yaml").write_text(LISTENER.replace("name: web", "name: again"))
-    with pytest.raises(InvalidResourcesError):
+    again = LISTENER.replace("name: web", "name: again").replace("spec: {", "spec: {colour: red, ")
+    (declared / "again.yaml").write_text(again)
+    with pytest.raises(InvalidResourcesError) as refused:
         made(target, declared)
+    assert any("colour" in warning for warning in refused.value.warnings)
     assert not (target.paths.data_home / "bundles").exists()
 
 

@@ -94,13 +94,14 @@ def test_keys_have_no_history_and_are_left_alone(target: Target) -> None:
 def test_a_generation_that_would_not_make_a_site_is_refused_and_nothing_changes(target: Target) -> None:
     link = "apiVersion: skupper.io/v2alpha1\nkind: Link\nmetadata: {name: l}\nspec: {tlsCredentials: key, "
     link += "endpoints: [{name: inter-router, host: h, port: '1'}]}\n"
-    (target.paths.input_resources / "Link-l.yaml").write_text(link)
+    (target.paths.input_resources / "Link-l.yaml").write_text(link.replace("spec: {", "spec: {colour: red, "))
     taken_up(target)
     (target.paths.input_resources / "Link-l.yaml").unlink()
     taken_up(target)
     before = versioned_files(target.paths)
-    with pytest.raises(InvalidResourcesError, match="key"):
+    with pytest.raises(InvalidResourcesError, match="key") as refused:
         rollback(target, 1)
+    assert any("colour" in warning for warning in refused.value.warnings)
     assert versioned_files(target.paths) == before
 
 
