@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import resource
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -29,3 +31,19 @@ def _nothing_reaches_the_real_home(tmp_path_factory: pytest.TempPathFactory) -> 
         environment.setenv("HOME", str(home))
         environment.setenv("XDG_DATA_HOME", str(home / "data"))
         yield
+
+
+@pytest.fixture
+def little_room() -> Callable[[int], AbstractContextManager[None]]:
+    """While it holds, no file of this process gets longer than so many bytes: what a full disk is to one file."""
+
+    @contextmanager
+    def limited(size: int) -> Iterator[None]:
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    return limited

@@ -16,6 +16,7 @@ import sys
 import tarfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from itertools import chain, count
 from pathlib import Path
@@ -23,6 +24,7 @@ from typing import Any, ClassVar
 
 from skupper_local import __version__
 from skupper_local.errors import InvalidRequestError, SkupperLocalError
+from skupper_local.namespace.filesystem import remove_file
 from skupper_local.namespace.paths import NamespacePaths
 from skupper_local.namespace.records import read_choices
 from skupper_local.namespace.resource_files import read_resource_files
@@ -302,8 +304,13 @@ def _write(path: Path, root: str, files: Mapping[str, str]) -> None:
                 information.mtime = int(time.time())
                 archive.addfile(information, io.BytesIO(content))
     except OSError as error:
+        if not isinstance(
+            error, FileExistsError
+        ):  # half an archive helps nobody, and would be in the way next time
+            with suppress(OSError):
+                remove_file(path)
         raise DumpNotWrittenError(
             f"{path} could not be written",
-            why=(error.strerror or str(error)).lower(),
+            why=error.strerror or str(error),
             next_step="name a file in a directory that has room and that you may write to: skupper-local debug dump FILE",
         ) from error

@@ -197,7 +197,8 @@ def _reload_deed(paths: NamespacePaths, work: PlannedChange, *, runs_on: bool) -
 def stop(target: Target) -> Outcome:
     """Stop the router and keep everything. Nothing running is a success.
 
-    The router is stopped even when that cannot be recorded (a full disk); then the error is raised afterwards.
+    The router is stopped even when that cannot be recorded (a full disk). It is tried again after what only a running router
+    needs is gone, which may have made the room; if that fails too, the error is raised then.
     """
     with at_work(target) as held:
         paths = held.paths
@@ -206,20 +207,29 @@ def stop(target: Target) -> Outcome:
         if found is None:
             return Outcome(Deed.UNTOUCHED, paths.name, site=site_name(paths), home=paths.home)
         placement, platform = found
-        unrecorded: SkupperLocalError | None = None
-        try:
+        recorded = False
+        with contextlib.suppress(SkupperLocalError):
             write_desired_state(paths, DesiredState.STOPPED)
-        except SkupperLocalError as error:
-            unrecorded = error
+            recorded = True
         stopped = platform.stop(paths.home)
         clear_container(paths, placement)
         forget_applied(paths)
+        if not recorded:
+            _record_stop(paths)
         record_statuses(held, down_reason="stopped by its user")
-        if unrecorded:
-            what = f"The router of namespace {paths.name} is stopped, but that could not be recorded: a reload would start it"
-            raise type(unrecorded)(what, why=unrecorded.why, next_step=unrecorded.next_step) from unrecorded
         deed = Deed.STOPPED if stopped else Deed.UNTOUCHED
         return Outcome(deed, paths.name, site=site_name(paths), platform=placement.platform, home=paths.home)
+
+
+def _record_stop(paths: NamespacePaths) -> None:
+    try:
+        write_desired_state(paths, DesiredState.STOPPED)
+    except SkupperLocalError as error:
+        raise type(error)(
+            f"The router of namespace {paths.name} is stopped, but that could not be recorded: a reload would start it",
+            why=error.why,
+            next_step=f"mend that (see the space: df -h {paths.internal}), then: skupper-local system stop -n {paths.name}",
+        ) from error
 
 
 def teardown(target: Target) -> Outcome:

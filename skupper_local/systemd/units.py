@@ -255,6 +255,8 @@ def _write(path: Path, text: str) -> None:
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
+        with suppress(OSError):
+            os.unlink(temporary)
         raise _not_written("write", path, error) from error
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from skupper_local.host import processes
@@ -126,10 +127,13 @@ def write_history(path: str, history: History) -> None:
     temporary = f"{path}.new"
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
-        os.write(descriptor, json.dumps(document).encode())
-    finally:
-        os.close(descriptor)
-    os.replace(temporary, path)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(json.dumps(document).encode())
+        os.replace(temporary, path)
+    except OSError:
+        with suppress(OSError):
+            os.unlink(temporary)
+        raise
 
 
 def read_history(path: str) -> History:

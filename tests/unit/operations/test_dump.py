@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import tarfile
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -95,6 +97,14 @@ def test_a_dump_replaces_no_file_and_says_where_it_could_not_write(target: Targe
     assert (tmp_path / "out.tar.gz").read_text() == "mine"
     with pytest.raises(DumpNotWrittenError):
         dump(target, str(tmp_path / "missing" / "out"))
+
+
+def test_nothing_is_left_of_a_dump_for_which_there_was_no_room(
+    target: Target, tmp_path: Path, little_room: Callable[[int], AbstractContextManager[None]]
+) -> None:
+    with little_room(300), pytest.raises(DumpNotWrittenError, match="File too large"):
+        dump(target, str(tmp_path / "out"))
+    assert content(dump(target, str(tmp_path / "out")).path)
 
 
 def test_without_a_name_namespace_and_time_are_in_it(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -57,12 +59,18 @@ def test_a_process_record_is_read_back_only_while_the_process_runs(tmp_path: Pat
     assert Path(record).read_text().strip() == ""
 
 
-def test_history_survives_writing_and_anything_unreadable_is_an_empty_one(tmp_path: Path) -> None:
+def test_history_survives_writing_and_anything_unreadable_is_an_empty_one(
+    tmp_path: Path, little_room: Callable[[int], AbstractContextManager[None]]
+) -> None:
     record = str(tmp_path / "history.json")
     assert read_history(record) == History()
     history = History(3, LastExit(1.5, "signal 9", 2.5, "words"), 9.0)
     write_history(record, history)
     assert read_history(record) == history
+    with little_room(10), pytest.raises(OSError, match="File too large"):
+        write_history(record, History())
+    assert read_history(record) == history
+    assert list(tmp_path.iterdir()) == [Path(record)]
     for text in (
         "",
         "{",

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
@@ -168,6 +170,18 @@ def test_a_unit_of_the_reference_is_recognised_and_taken_over(unit: SiteUnit, ma
     found = installed_unit("west", manager)
     assert found is not None
     assert found.ownership == OURS
+
+
+def test_a_unit_for_which_there_is_no_room_leaves_the_former_one_and_nothing_else(
+    unit: SiteUnit, manager: Manager, little_room: Callable[[int], AbstractContextManager[None]]
+) -> None:
+    install_unit(unit, manager)
+    found = installed_unit("west", manager)
+    assert found is not None
+    before = found.path.read_bytes()
+    with little_room(100), pytest.raises(UnitNotWrittenError, match="File too large"):
+        install_unit(replace(unit, platform="docker"), manager)
+    assert {file.name: file.read_bytes() for file in found.path.parent.iterdir()} == {found.path.name: before}
 
 
 def test_a_removed_unit_is_gone_once(unit: SiteUnit, manager: Manager) -> None:
