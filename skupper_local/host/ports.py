@@ -1,21 +1,27 @@
 """TCP ports: whether one can be bound here, and the next one that can.
 
 The only honest test is to bind. It is a statement about this moment: between the test and the router's own bind somebody else
-may take the port, and then the router reports it.
+may take the port, and then the router reports it. Those who choose ports take turns, so that it is at least none of them.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import ipaddress
 import os
 import socket
 import sys
-from collections.abc import Collection
+import time
+from collections.abc import Collection, Iterator
 
 from skupper_local.errors import SkupperLocalError
 
 _LAST = 65_535
+
+_TURN = "\0skupper-local/port-choice"
+"""A name that one socket of a network namespace can have at a time: ports are chosen among its programs, whoever runs them."""
+_POLL = 0.05
 
 
 class NoFreePortError(SkupperLocalError):
@@ -85,6 +91,28 @@ def next_free(first: int, *, host: str = "", taken: Collection[int] = ()) -> int
         why="each of them is in use or reserved by another site",
         next_step="stop something that listens, or choose a port in a RouterAccess resource",
     )
+
+
+@contextlib.contextmanager
+def turn_to_choose(seconds: float) -> Iterator[bool]:
+    """While it is held, no other site of this machine chooses ports and starts on them; of other users and data homes neither.
+
+    It is waited for at most ``seconds``, and then done without (the value is false): whoever keeps it out of malice or by
+    hanging must not keep others from starting.
+    """
+    deadline = time.monotonic() + seconds
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as claim:
+        while True:
+            try:
+                claim.bind(_TURN)
+            except OSError as error:
+                if error.errno == errno.EADDRINUSE and time.monotonic() < deadline:
+                    time.sleep(_POLL)
+                    continue
+                yield False
+                return
+            yield True
+            return
 
 
 def on_loopback_only(wanted: Collection[int]) -> frozenset[int]:

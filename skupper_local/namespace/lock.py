@@ -21,6 +21,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,6 +65,15 @@ class HeldLock:
         #: What was left of an interrupted command, and what became of it.
         self.recovery = recovery
         self.removed = False
+        self._along = contextlib.ExitStack()
+
+    def hold_along(self, further: AbstractContextManager[object]) -> None:
+        """Hold something else from now on, until the namespace is released."""
+        self._along.enter_context(further)
+
+    def release_along(self) -> None:
+        """Release what is held along."""
+        self._along.close()
 
     def transaction(self) -> Transaction:
         """A new, empty set of changes."""
@@ -125,6 +135,8 @@ def lock_namespace(
         held = HeldLock(paths, recover(paths))
         yield held
     finally:
+        if held is not None:
+            held.release_along()
         if held is not None and held.removed:
             with contextlib.suppress(OSError):
                 remove_file(paths.lock)

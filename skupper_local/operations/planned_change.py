@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 
 from skupper_local.entities import Entity
 from skupper_local.host import machine
+from skupper_local.host.ports import turn_to_choose
 from skupper_local.namespace.lock import HeldLock, lock_port_choices
 from skupper_local.namespace.paths import NamespacePaths
 from skupper_local.namespace.records import Choices, read_choices
@@ -75,6 +76,9 @@ from skupper_local.platforms.record import RouterRecordError, read_router_record
 from skupper_local.resources import InvalidResourcesError
 from skupper_local.site.capabilities import declared_by
 from skupper_local.site.state import SiteState, assemble, place_of
+
+_TURN_PATIENCE = 40.0
+"""Seconds to wait for another site of this machine that chooses ports: longer than its router may take to answer."""
 
 _NOTHING_RUNS = RouterReport(running=False, kept=False)
 
@@ -167,6 +171,9 @@ def prepare_change(
             former=read_reach(paths),
         )
         hosts = adopted_hosts(paths, state) if takes_over else {}
+        chosen_now = choose(paths, state, router, held_ports=held_ports, adopting=takes_over).ports
+        if chosen_now != read_choices(paths).ports and not dry:
+            held.hold_along(turn_to_choose(_TURN_PATIENCE))
         with lock_port_choices(held):
             choices = choose(paths, state, router, held_ports=held_ports, adopting=takes_over)
             choices = replace(

@@ -248,7 +248,8 @@ def _with_identity(
     site_id = present.site_id or site_id_in(configured) or state.site.metadata.uid or str(uuid.uuid4())
     adopted = _adopted_ports(configured)
     known = {**present.ports, **adopted} if adopting else {**adopted, **present.ports}
-    ports_chosen = _choose_ports(paths, present, ports_wanted(state), known, held_ports)
+    fixed = {*held_ports, *adopted.values()}
+    ports_chosen = _choose_ports(paths, present, ports_wanted(state), known, held_ports, fixed)
     return replace(present, site_id=site_id, ports=ports_chosen)
 
 
@@ -258,16 +259,17 @@ def _choose_ports(
     wanted: Iterable[PortWanted],
     ports_known: Mapping[str, int],
     held_ports: Collection[int],
+    fixed: Collection[int],
 ) -> dict[str, int]:
-    """Ports are kept for ever, because links that were handed out name them. The local one is nobody else's business: it gives
-    way when somebody has taken it."""
+    """Ports are kept for ever once a router was told to listen there (``fixed``), because links that were handed out name them.
+    Until then, and the local one always, since it is nobody else's business, they give way when somebody has taken them."""
     chosen = dict(present.ports)
     reserved: set[int] | None = None
     for item in wanted:
         known = ports_known.get(item.key, 0)
         local = item.host != ""
         gone = known in item.avoid or (
-            local and known not in held_ports and not ports.is_free(known, item.host)
+            (local or known not in fixed) and known not in held_ports and not ports.is_free(known, item.host)
         )
         if known and not gone:
             chosen[item.key] = known

@@ -77,3 +77,10 @@ def test_who_holds_ports_is_asked_once_however_many_they_are(monkeypatch: pytest
     assert walks == ["/proc"]
     assert found.keys() == set(held)
     assert all(f"process {os.getpid()} (" in holder for holder in found.values())
+
+
+def test_one_at_a_time_chooses_ports_and_nobody_is_kept_out_for_ever() -> None:
+    with ports.turn_to_choose(60.0) as first, ports.turn_to_choose(0.1) as second:
+        assert (first, second) == (True, False)
+    with ports.turn_to_choose(60.0) as third:
+        assert third

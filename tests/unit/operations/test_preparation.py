@@ -16,7 +16,14 @@ from skupper_local.operations.create import create_listener, create_site
 from skupper_local.operations.declarations import read_declarations
 from skupper_local.operations.errors import PortInUseError
 from skupper_local.operations.ports import require_free, sockets_of
-from skupper_local.operations.preparation import Prepared, choose, install, prepare, read_configuration
+from skupper_local.operations.preparation import (
+    Prepared,
+    choose,
+    install,
+    prepare,
+    read_configuration,
+    reserve_ports,
+)
 from skupper_local.operations.router_choice import choose_local_router
 from skupper_local.operations.target import Target
 from skupper_local.site.state import SiteState, assemble
@@ -129,6 +136,19 @@ def test_a_port_of_a_link_access_is_kept_even_when_somebody_else_has_it(tmp_path
         chosen = made(west).choices.ports
     assert chosen["west/inter-router"] == ports["west/inter-router"]
     assert chosen["skupper-local/normal"] != ports["skupper-local/normal"]
+
+
+def test_a_port_that_no_router_was_told_to_listen_on_gives_way(tmp_path: Path) -> None:
+    west = site(tmp_path, "west")
+    state = declared(west)
+    with lock_namespace(west.paths, command="test") as held:
+        chosen = choose_local_router(west.paths, read_choices(west.paths))
+        reserve_ports(held, choose(west.paths, state, chosen))
+    port = read_choices(west.paths).ports["west/inter-router"]
+    with socket.create_server(("", port)):
+        again = choose(west.paths, state, chosen)
+    assert again.ports["west/inter-router"] > port
+    assert choose(west.paths, state, chosen).ports == read_choices(west.paths).ports
 
 
 def test_what_was_chosen_and_wanted_is_recorded(tmp_path: Path) -> None:
