@@ -52,6 +52,24 @@ def test_sites_started_at_once_get_ports_of_their_own(machine: Machine) -> None:
     assert len(set(ports)) == 9
 
 
+def test_sites_of_several_users_started_at_once_get_ports_of_their_own(
+    machine: Machine, tmp_path: Path
+) -> None:
+    machines = [machine, *(Machine(tmp_path / name) for name in ("second", "third"))]
+    try:
+        for one in machines:
+            one.directory.mkdir(exist_ok=True)
+            one.ok("site create west --enable-link-access")
+        starts = [one.launch("system", "start") for one in machines]
+        outputs = [start.communicate(timeout=90) for start in starts]
+        assert [start.returncode for start in starts] == [0, 0, 0], outputs
+        chosen = [json.loads((one.home("default") / "internal/choices.json").read_text()) for one in machines]
+        assert len({port for choices in chosen for port in choices["ports"].values()}) == 9
+    finally:
+        for one in machines:
+            one.remove()
+
+
 def test_a_router_program_that_vanished_is_one_clear_error(machine: Machine, tmp_path: Path) -> None:
     program = tmp_path / "my-router"
     program.write_text(f'#!/bin/sh\nexec {sys.executable} -m skupper_local.router.main "$@"\n')
@@ -168,6 +186,76 @@ def test_a_full_disk_is_one_clear_error_and_loses_nothing(machine: Machine) -> N
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert "status 1" in ran.stdout
     assert "error [disk-full]" in ran.stderr
-    assert "stop 1\nStatus:      down" in ran.stdout
+    assert "stop 0\nStatus:      stopped" in ran.stdout  # what a router needs while it runs made the room
     assert "same CAs" in ran.stdout
     assert "Traceback" not in ran.stderr
+
+
+CHANGING = (
+    *("site create new -n new", "site delete --all -n west", "listener create new 18080 -n west"),
+    *("listener update web --port 18082 -n west", "listener delete web -n west"),
+    *("connector delete server -n west", "link generate --host 127.0.0.1 --name new -n west"),
+    *("link update link-west --cost 7 -n east", "link delete link-west -n east"),
+    *("system apply -f {more} -n west", "system delete -f {less} -n west", "system rollback -n west"),
+    *("system start -n west", "system reload -n west", "system upgrade -n west", "up -n west"),
+    *("expose 18085 -n west", "system generate-bundle west -n west", "debug dump {full}/dump -n west"),
+)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can mount a small file system")
+@needs_unshare
+def test_no_command_changes_anything_when_there_is_no_room_for_all_of_it(
+    machine: Machine, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Each fails with one error, or had nothing to write; then the files are those that were there, to the byte."""
+    aside = tmp_path_factory.mktemp("aside")
+    listener = (
+        "apiVersion: skupper.io/v2alpha1\nkind: Listener\nmetadata: {{name: {}}}\n"
+        "spec: {{host: 127.0.0.1, port: {}, routingKey: k}}\n"
+    )
+    (aside / "more.yaml").write_text("---\n".join(listener.format(f"more{n}", 18100 + n) for n in range(9)))
+    (aside / "less.yaml").write_text(listener.format("web", 1))
+    commands = [
+        words.format(more=aside / "more.yaml", less=aside / "less.yaml", full=machine.directory)
+        for words in CHANGING
+    ]
+    loop = "\n".join(f"run {words}" for words in commands)
+    script = f"""
+    set -e
+    full={machine.directory}
+    mount -t tmpfs -o size=2m tmpfs $full
+    sk="{" ".join(COMMAND)}"
+    $sk site create west --enable-link-access -n west
+    $sk listener create web 18087 --host 127.0.0.1 -n west
+    $sk connector create server 18088 --host 127.0.0.1 -n west
+    $sk system start -n west
+    $sk listener update web --port 18089 -n west
+    $sk system reload -n west
+    $sk site create east -n east
+    $sk link generate --host 127.0.0.1 -n west | $sk system apply -f - -n east
+    $sk system stop -n west
+    $sk listener update web --port 18090 -n west
+    files() {{ (cd $full && find . -type f ! -name rest ! -name "*.lock" -exec md5sum {{}} + | sort); }}
+    files >{aside}/before
+    dd if=/dev/zero of=$full/rest bs=4k 2>/dev/null || true
+    run() {{
+        $sk "$@" >{aside}/out 2>{aside}/err && status=0 || status=$?
+        echo "$status $(head -c 18 {aside}/err) $*"
+        files | diff {aside}/before -
+        ! grep Traceback {aside}/err
+    }}
+    {loop}
+    rm $full/rest
+    """
+    ran = subprocess.run(
+        ["unshare", "-m", "sh", "-c", script],
+        capture_output=True,
+        text=True,
+        env=machine.environment(),
+        timeout=110,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    told = ran.stdout.splitlines()[-len(commands) :]
+    expected = [f"1 error [disk-full]: {words}" for words in commands]
+    assert [line.replace("error [dump-not-wr", "error [disk-full]:") for line in told] == expected
