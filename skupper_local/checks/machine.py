@@ -10,11 +10,13 @@ from collections.abc import Iterator
 
 from skupper_local.checks.model import Group, Result, Subject, failed, ok, skipped, warning
 from skupper_local.host import machine
+from skupper_local.namespace.ownership import foreign_parts, giving_back, owner_called
 
 _MEBIBYTE = 1 << 20
 _LEAST_BYTES = 20 * _MEBIBYTE
 _SCARCE_BYTES = 300 * _MEBIBYTE
 _LEAST_FILES = 500
+_MOST_NAMED = 3
 _EARLIEST = 1_767_225_600  # 2026-01-01: no clock of a machine that runs this program is right before
 
 
@@ -79,6 +81,14 @@ def data_directory(subject: Subject) -> Iterator[Result]:
             f"{place} has mode {mode}",
             "others can see what sites there are",
             f"chmod 700 {place}",
+        )
+    elif strays := list(foreign_parts(place, subject.uid)):
+        more = f" and {len(strays) - 1} more belong" if len(strays) > 1 else " belongs"
+        yield failed(
+            "data-directory",
+            f"{strays[0]}{more} to {owner_called(strays[0])}",
+            "commands for its site fail; the program was probably run by that user with this home directory (sudo)",
+            "\n".join(f"as root: {giving_back(stray, subject.uid)}" for stray in strays[:_MOST_NAMED]),
         )
     else:
         yield ok("data-directory", f"{place} is private and writable")

@@ -31,7 +31,7 @@ def manager(subject: Subject) -> Iterator[Result]:
     fix = (
         without
         if subject.uid == 0
-        else f"as root: loginctl enable-linger {user_name(subject.uid)}; or {without}"
+        else f"as root: loginctl enable-linger {user_name(subject.uid)}\nor {without}"
     )
     if subject.keeper == _SYSTEMD:
         yield failed("systemd-manager", "systemd does not answer, and keeps this site", obstacle, fix)

@@ -39,9 +39,16 @@ def _examined(target: Target, *, pre: bool) -> tuple[Examination, Subject]:
 
     from skupper_local.checks.model import Subject
     from skupper_local.checks.run import examine
+    from skupper_local.namespace.errors import NotReadableError
     from skupper_local.operations.examination import facts_of
+    from skupper_local.operations.placement import LINUX
 
-    subject = Subject(target.paths, uid=os.getuid(), pre=pre, **facts_of(target, pre=pre))
+    try:
+        facts = facts_of(target, pre=pre)
+    except NotReadableError:  # what is in the way is a finding; the rest can be looked at without it
+        pre = True
+        facts = {"platform": target.platform or LINUX}
+    subject = Subject(target.paths, uid=os.getuid(), pre=pre, **facts)
     return examine(subject), subject
 
 

@@ -109,6 +109,13 @@ def report_output(error: OSError, arguments: Sequence[str]) -> int:
     return EXIT_FAILED
 
 
+def of_a_file(error: OSError) -> SkupperLocalError:
+    """What is to be said of a file that the system gave no access to, wherever that came up."""
+    from skupper_local.namespace.errors import explain
+
+    return explain(error, f"cannot work with {error.filename}", str(error.filename), reading=True)
+
+
 def report_internal(error: BaseException, arguments: Sequence[str]) -> int:
     """Print a mistake of this program in one line; all of it only when asked for."""
     if os.environ.get("SKUPPER_LOCAL_DEBUG") == "1":

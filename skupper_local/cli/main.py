@@ -93,7 +93,7 @@ def run(
         return failures.EXIT_BROKEN_PIPE
     except OSError as error:
         if error.filename is not None:
-            return failures.report_internal(error, words)
+            return failures.report(failures.of_a_file(error), words)
         _give_up_output()
         return failures.report_output(error, words)
     except Exception as error:

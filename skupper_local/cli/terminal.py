@@ -19,7 +19,11 @@ YELLOW = "33"
 
 _USUAL_COLUMNS = 80
 _LEAST_COLUMNS = 20
-_COMMAND = re.compile(r"(?:[a-z ]+: )?skupper-local [^;,()]*[^;,() ]")
+_PROGRAMS = (
+    r"skupper-local|(?:chown|usermod|[a-z]+ctl) (?=[a-z-])|(?:chmod|df|ls|ps|ss|nc|install) (?=[u-]\S)"
+)
+"""How a command to type begins: this program's, or one of the system's that is named in advice."""
+_COMMAND = re.compile(rf"(?:\b[a-z][a-z ]*: )?\b(?:{_PROGRAMS})[^;,()]*[^;,() ]")
 _JOINT = "\0"
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from skupper_local.errors import InvalidRequestError, SkupperLocalError
+from skupper_local.namespace.ownership import foreign_part, giving_back, owner_called
 
 
 class NamespaceNameInvalidError(InvalidRequestError):
@@ -93,17 +94,34 @@ _DENIED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 _WRONG_KIND = frozenset({errno.ENOTDIR, errno.EISDIR, errno.ELOOP})
 
 
+def _place(error: OSError, path: Path) -> Path:
+    """What an error is about. Of the two names of a rename it is the one in a directory that may not be changed."""
+    named = [
+        Path(os.fsdecode(name)) for name in (error.filename2, error.filename) if isinstance(name, str | bytes)
+    ]
+    if error.errno in _DENIED:
+        named.sort(key=lambda name: os.access(name.parent, os.W_OK | os.X_OK))
+    return named[0] if named else path
+
+
 def explain(
     error: OSError, what: str, path: str | os.PathLike[str], *, reading: bool = False
 ) -> SkupperLocalError:
     """The error of this package that says what ``error`` means. ``what`` is the sentence about what failed."""
-    where = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else Path(path)
+    where = _place(error, Path(path))
     why = f"{error.strerror or error} ({where})"
     if error.errno in _FULL:
         return DiskFullError(
             what,
             why=why,
             next_step=f"free some space (df -h {where.parent}), then repeat the command; nothing changed",
+        )
+    if error.errno in _DENIED - {errno.EROFS} and (astray := foreign_part(where, os.geteuid())):
+        denied = NotReadableError if reading else NotWritableError
+        return denied(
+            what,
+            why=f"{why}: {astray} belongs to {owner_called(astray)}",
+            next_step=f"give it back (as root: {giving_back(astray, os.geteuid())}), then repeat the command",
         )
     if error.errno in _DENIED and reading:
         return NotReadableError(what, why=why, next_step=f"look at its owner and permissions: ls -ld {where}")

@@ -238,4 +238,15 @@ def list_namespaces(home: Path | None = None) -> tuple[NamespacePaths, ...]:
     found = (
         NamespacePaths(home, name) for name in names if len(name) <= _LONGEST_NAME and _NAME.fullmatch(name)
     )
-    return tuple(paths for paths in found if any(os.path.lexists(part) for part in paths._parts()))
+    return tuple(paths for paths in found if any(_may_be_there(part) for part in paths._parts()))
+
+
+def _may_be_there(path: Path) -> bool:
+    """What nobody may look at is listed too: it is somebody's site, and whoever asks for it is told what is wrong."""
+    try:
+        os.lstat(path)
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return True

@@ -8,6 +8,7 @@ also ``applied``). A repeated command compares and does what is missing.
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -233,8 +234,11 @@ def _record_stop(paths: NamespacePaths) -> None:
 
 
 def teardown(target: Target) -> Outcome:
-    """Stop the router and remove the namespace with everything in it. Nothing there is a success."""
-    if not target.paths.has_directory():
+    """Stop the router and remove the namespace with everything in it. Nothing there is a success.
+
+    What an earlier one could not remove is removed first, by taking the lock.
+    """
+    if not target.paths.has_directory() and not os.path.lexists(target.paths.removed):
         return Outcome(Deed.UNTOUCHED, target.namespace)
     platform_of(target)
     with lock_namespace(target.paths, command=target.command, patience=_PATIENCE) as held:

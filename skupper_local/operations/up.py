@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -31,7 +32,7 @@ def up(target: Target, sources: Iterable[Source] = (), wishes: Wishes = NO_WISHE
     sources = tuple(sources)
     applied = apply_sources(target, sources) if sources else None
     paths = target.paths
-    begin = not paths.router_config.exists() or read_desired_state(paths) is DesiredState.STOPPED
+    begin = not os.path.exists(paths.router_config) or read_desired_state(paths) is DesiredState.STOPPED
     with taken_back_on(InvalidRequestError, target, applied.written if applied else ()):
         outcome = start(target, wishes) if begin else reload(target, wishes)
     return Raised(applied, outcome)

@@ -137,6 +137,19 @@ def test_a_data_directory_that_others_can_look_into_is_named(declared: Namespace
     assert found(machine.data_directory(subject(declared)), "data-directory").state is State.OK
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give files to another user")
+def test_what_another_user_left_in_the_data_directory_is_named_with_the_way_to_get_it_back(
+    declared: NamespacePaths,
+) -> None:
+    for directory in (declared.data_home, declared.input_resources):
+        directory.chmod(0o700)
+    os.chown(declared.input_resources, 65_534, -1)
+    result = found(machine.data_directory(subject(declared)), "data-directory")
+    assert result.state is State.FAILED
+    assert result.what.startswith(f"{declared.input_resources} belongs to ")
+    assert result.fix == f"as root: chown -R 0 {declared.input_resources}"
+
+
 def test_a_data_directory_of_somebody_else_fails(declared: NamespacePaths) -> None:
     other = Subject(declared, "linux", os.getuid() + 1)
     result = found(machine.data_directory(other), "data-directory")

@@ -101,3 +101,15 @@ def test_a_command_within_a_text_is_never_broken() -> None:
         "to see why it does not answer: skupper-local system logs -n west;",
         "or repeat the command in a while",
     ]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "as root: chown -R 1000 /home/ada/data",
+        "ss -ltnp 'sport = :8080'",
+        "as root: loginctl enable-linger ada",
+    ],
+)
+def test_a_command_of_the_system_is_never_broken_either(command: str) -> None:
+    assert terminal.folded(f"mend it ({command}), and go on", 20) == ["mend it", f"({command}),", "and go on"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import multiprocessing
 import os
@@ -232,3 +233,17 @@ def test_only_one_namespace_chooses_ports_at_a_time(tmp_path: Path) -> None:
             assert caught.value.what == "cannot choose ports for namespace east, waited 0.1 s"
         with lock_port_choices(held_east, patience=0.1):
             pass
+
+
+def test_what_is_held_along_is_released_with_the_namespace(paths: NamespacePaths) -> None:
+    ended: list[str] = []
+
+    @contextlib.contextmanager
+    def turn() -> Iterator[None]:
+        yield
+        ended.append("turn")
+
+    with lock_namespace(paths, command="start") as held:
+        held.hold_along(turn())
+        assert ended == []
+    assert ended == ["turn"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,18 @@ def test_namespaces_are_listed_by_name_and_everything_else_is_passed_over(tmp_pa
         (tmp_path / "namespaces" / name / part).mkdir(parents=True)
     (tmp_path / "namespaces" / "controller.lock").write_text("")
     assert [paths.name for paths in list_namespaces(tmp_path)] == ["east", "west"]
+
+
+def test_a_namespace_that_nobody_may_look_into_is_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "namespaces" / "west").mkdir(parents=True)
+
+    def denied(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(os, "lstat", denied)  # root, who may run the tests, is denied nothing
+    assert [paths.name for paths in list_namespaces(tmp_path)] == ["west"]
 
 
 def test_an_unreadable_list_is_one_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
