@@ -36,6 +36,7 @@ from skupper_local.resources import (
     printable,
 )
 from skupper_local.resources.nodes import MAX_BYTES
+from skupper_local.site.state import place_of
 
 _ENDINGS = (".yaml", ".yml", ".json")
 
@@ -205,17 +206,15 @@ def _called(source: str) -> str:
 
 
 def _repeated(resources: Iterable[Resource]) -> list[Problem]:
-    """A problem for each resource that stands twice in the sources, at its second place."""
+    """A problem for each resource that stands twice in the sources, at its second place, which names the first."""
     counted = Counter((kind_of(resource), resource.name) for resource in resources)
-    seen: set[tuple[str, str]] = set()
+    first: dict[tuple[str, str], Resource] = {}
     problems = []
     for resource in resources:
         title = (kind_of(resource), resource.name)
-        if counted[title] > 1 and title in seen:
+        if counted[title] > 1 and first.setdefault(title, resource) is not resource:
             source = resource.origin.source if resource.origin else ""
             line = resource.origin.line if resource.origin else 0
-            problems.append(
-                Problem(source, line, resource.title, "", "", "is declared twice in what was given")
-            )
-        seen.add(title)
+            rule = f"is declared twice in what was given: also in {place_of(first[title])}"
+            problems.append(Problem(source, line, resource.title, "", "", rule))
     return problems

@@ -169,6 +169,7 @@ def prepare(
         router_version=_router_version(choices, state),
         reach=read_reach(paths) if reach is None else reach,
         supplied_hosts=_supplied_hosts(paths, state),
+        issuers_there=frozenset((*issuers, *read_credential_directories(paths.input_issuers))),
     )
     model = derive(state, facts)
     choices = replace(choices, router_id=model.router_id)

@@ -206,7 +206,7 @@ class _DocumentReader(FieldReader):
         fields = SPEC_FIELDS[kind]
         spec = document.entries.get("spec")
         if spec is None or (isinstance(spec, Scalar) and meaning(spec) is None):
-            spec = Mapping(document.line)
+            spec = Mapping(document.line if spec is None else spec.line)
         if not isinstance(spec, Mapping):
             self.wrong(spec, "spec", "must be a map")
             return None
@@ -322,12 +322,20 @@ class _DocumentReader(FieldReader):
             return
         self.note_lines(path, node)
         for key, value in node.entries.items():
-            self.lines.setdefault(f"data.{key}", value.line)
-            broken = data_key_rule(key) or ("" if isinstance(value, Scalar) else "must be text")
+            self.lines[f"data.{key}"] = value.line  # of plain text, which is read last and wins
+            broken = data_key_rule(key) or _no_text(value)
             if broken:
                 self.wrong(value, f"{path}.{printable(key)}", broken)
             elif isinstance(value, Scalar):
                 yield key, value
+
+
+def _no_text(value: Node) -> str:
+    """What is wrong with an entry of a Secret or ConfigMap that is not text; Kubernetes refuses it, too."""
+    if not isinstance(value, Scalar):
+        return "must be text"
+    said = meaning(value)
+    return "" if said is None or isinstance(said, str) else "must be text; put it in quotes"
 
 
 def _text_of(document: Mapping, key: str) -> str:

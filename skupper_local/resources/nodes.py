@@ -141,6 +141,18 @@ def _without_surrogates(text: str) -> str:
     return _SURROGATES.sub(lambda found: found[1] + json.loads(f'"{found[2]}"'), text)
 
 
+def _why(text: str, error: Any) -> str:
+    """What the parser found; it calls a tab, and what has a meaning of its own, a character that starts no token."""
+    mark, said = error.problem_mark, str(error.problem or error.context)
+    if mark is None or "cannot start any token" not in said:
+        return said
+    lines = text.split("\n")
+    found = lines[mark.line][mark.column : mark.column + 1] if mark.line < len(lines) else ""
+    if found == "\t":
+        return "a tab stands where YAML wants spaces"
+    return f"a value that begins with {found} must stand in quotes" if found in ("@", "`", "%") else said
+
+
 class _UnreadableError(Exception):
     """The rest of the text cannot be read."""
 
@@ -164,7 +176,7 @@ class _Builder:
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             line = min(mark.line, text.count("\n")) + 1 if mark else 0  # a mark may stand after the last line
-            self.break_off(line, error.problem or error.context)
+            self.break_off(line, _why(text, error))
         except (yaml.YAMLError, UnicodeError) as error:
             position = getattr(error, "position", None)
             line = text.count("\n", 0, position) + 1 if isinstance(position, int) else 0

@@ -22,6 +22,8 @@ _DNS_NAME = re.compile(
 _DATA_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
 _KIND = re.compile(r"[A-Z][A-Za-z0-9]{0,62}")
 _DURATION = re.compile(r"0|\+?(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+")
+_NUMBERS = re.compile(r"[0-9]+(?:\.[0-9]+)+")
+_NO_ADDRESS = "is not an IP address: that has four numbers from 0 to 255, without leading zeros"
 _GRANT_URL = re.compile(r"https://[^\s/?#@]+(?:[/?#]\S*)?")
 
 
@@ -58,10 +60,15 @@ def is_ip(host: str) -> bool:
 
 
 def host_rule(host: str) -> str:
-    """Rule H of reference-engine 2.3: an IP address, or a lower-case host name."""
-    if is_ip(host) or (len(host) <= 253 and _HOST.fullmatch(host)):
+    """Rule H of reference-engine 2.3: an IP address, or a lower-case host name.
+
+    Beyond it: numbers with dots between them (``10.0.0.256``, ``192.168.1``) are a mistyped address.
+    """
+    if is_ip(host):
         return ""
-    return "must be an IP address or a lower-case host name"
+    if len(host) > 253 or not _HOST.fullmatch(host):
+        return "must be an IP address or a lower-case host name"
+    return _NO_ADDRESS if _NUMBERS.fullmatch(host) else ""
 
 
 def port_rule(port: int) -> str:
@@ -106,6 +113,8 @@ def data_key_rule(key: str) -> str:
 
 def endpoint_host_rule(host: str) -> str:
     """Hosts of links come from other sites, Kubernetes among them: any host name, whatever its case."""
+    if _NUMBERS.fullmatch(host) and not is_ip(host):
+        return _NO_ADDRESS
     if (
         len(host) <= 253
         and host.isascii()

@@ -366,10 +366,24 @@ class _Derivation:
     def check(self, model: SiteModel) -> None:
         self.problems += beyond_router(model, router_configuration(model))
         self.check_directories(model)
+        self.check_issuers()
         self.check_container()
         self.check_ports(model)
         if not self.problems:
             self.check_names(model)
+
+    def check_issuers(self) -> None:
+        """What is signed needs a CA; a certificate that the user supplied was signed already."""
+        if self.facts.issuers_there is None:
+            return
+        there = self.made_authorities() | self.facts.issuers_there
+        for item in self.state.certificates.values():
+            if not item.signing and item.ca not in there and item.name not in self.facts.supplied_hosts:
+                rule = (
+                    "no such CA: it is not one of the site's, no Certificate with signing: true declares it, "
+                    f"and there is no input/issuers/{item.ca}"
+                )
+                self.problems.append(problem_at(item, "spec.ca", item.ca, rule))
 
     def check_container(self) -> None:
         """What a Site says of its router's container needs one; what is published needs an address."""

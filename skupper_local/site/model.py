@@ -38,7 +38,8 @@ class SiteFacts:
     ``added_hosts`` further hosts for the server certificate of an access, by its name (asked for with ``--host`` before);
     ``link_issuers`` the CAs of generated links (names in ``runtime/issuers``) that are not revoked; ``router_kind`` is
     ``embedded``, ``skrouterd`` or ``image``, ``router_version`` that of ``skrouterd`` if it is known; ``reach`` is from where
-    the router sees the world; ``supplied_hosts`` are the hosts in the certificates that the user supplied, by their name.
+    the router sees the world; ``supplied_hosts`` are the hosts in the certificates that the user supplied, by their name;
+    ``issuers_there`` the CAs that lie on disk, supplied or made before (None: not looked at).
     """
 
     site_id: str
@@ -54,6 +55,7 @@ class SiteFacts:
     router_kind: str = "embedded"
     router_version: str = ""
     supplied_hosts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    issuers_there: frozenset[str] | None = None
     reach: Reach = field(default_factory=Reach)
 
 

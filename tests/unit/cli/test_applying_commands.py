@@ -47,6 +47,8 @@ def test_mistakes_of_all_files_are_told_together_and_nothing_is_applied(
     assert ran.status == 2
     for name in ("bad.yaml:", "worse.yaml:", "deeper/listener.yml:"):
         assert f"{files}/{name}" in ran.err
+    assert f"{files}/deeper/listener.yml:1: Listener a: is declared twice" in ran.err
+    assert f"also in {files}/again.yaml:1" in ran.err
     assert not data_home.exists()
 
 

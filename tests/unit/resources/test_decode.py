@@ -238,9 +238,17 @@ def test_a_value_that_breaks_its_rule_is_named(spec: str, field: str, rule: str)
     assert (found, broken) == (field, rule)
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "a.b-c.d", "localhost", "10.0.0.256", "::ffff:1.2.3.4"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "a.b-c.d", "localhost", "7", "::ffff:1.2.3.4"])
 def test_the_reference_s_hosts_are_accepted(host: str) -> None:
     assert not rules_broken(with_spec("Listener", f"host: '{host}'\nport: 1\nroutingKey: k"))
+
+
+@pytest.mark.parametrize("host", ["10.0.0.256", "192.168.1", "1.2.3.4.5", "010.0.0.1"])
+def test_a_mistyped_address_is_no_host(host: str) -> None:
+    ((_, field, rule),) = rules_broken(with_spec("Listener", f"host: '{host}'\nport: 1\nroutingKey: k"))
+    assert (field, rule.partition(":")[0]) == ("spec.host", "is not an IP address")
+    text = with_spec("Link", f"tlsCredentials: a\nendpoints:\n- {{name: edge, host: {host}, port: '1'}}")
+    assert [field for _, field, _ in rules_broken(text)] == ["spec.endpoints[0].host"]
 
 
 @pytest.mark.parametrize("name", ["a.b", "-a", "a-", "A", "a_b", "a/b", "..", "a\\nb", "é", "a" * 201])
@@ -657,3 +665,41 @@ def test_a_mistyped_setting_is_kept_and_answered_with_the_one_that_was_meant() -
     (warning,) = decoded.warnings
     assert (warning.line, warning.field) == (6, "spec.settings.router-data-connections")
     assert warning.rule.endswith("(did you mean routerDataConnections?)")
+
+
+@pytest.mark.parametrize("kind", ["Secret", "ConfigMap"])
+def test_an_entry_that_is_a_number_or_a_truth_value_is_not_taken_for_text(kind: str) -> None:
+    """Kubernetes refuses it, and the reference would pass the whole file over in silence."""
+    path = "stringData" if kind == "Secret" else "data"
+    text = (
+        f"apiVersion: v1\nkind: {kind}\nmetadata: {{name: a}}\n{path}:\n  port: 3128\n  on: true\n  none:\n"
+    )
+    assert rules_broken(text) == [
+        (5, f"{path}.port", "must be text; put it in quotes"),
+        (6, f"{path}.on", "must be text; put it in quotes"),
+    ]
+
+
+def test_an_entry_of_a_secret_stands_where_its_plain_text_does() -> None:
+    text = "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\ndata:\n  k: YQ==\nstringData:\n  k: b\n"
+    (secret,) = decode_documents(text, "a.yaml").require()
+    assert isinstance(secret, Secret) and secret.data == {"k": b"b"}
+    assert secret.origin is not None and secret.origin.line_of("data.k") == 7
+
+
+def test_a_spec_that_says_nothing_lacks_its_fields_where_it_stands() -> None:
+    text = "apiVersion: skupper.io/v2alpha1\nkind: AttachedConnectorBinding\nmetadata: {name: a}\nspec:\n"
+    assert [line for line, _, _ in rules_broken(text)] == [4, 4]
+
+
+@pytest.mark.parametrize(
+    ("line", "rule"),
+    [
+        ("\tname: a", "a tab stands where YAML wants spaces"),
+        ("  name: @a", "a value that begins with @ must stand in quotes"),
+        ("  name: `a`", "a value that begins with ` must stand in quotes"),
+    ],
+)
+def test_what_the_parser_calls_no_token_is_told_in_words(line: str, rule: str) -> None:
+    (problem,) = decode_documents(f"kind: Site\nmetadata:\n{line}\n", "a.yaml").problems
+    assert (problem.line, problem.rule) == (3, f"is not valid YAML: {rule}")

@@ -358,6 +358,20 @@ def test_a_declared_certificate_of_another_purpose_is_refused(text: str, subject
     assert [found for found, _, _ in certificate_problems(site() + text)] == [subject]
 
 
+def test_a_certificate_whose_ca_is_nowhere_is_refused_at_its_line() -> None:
+    text = (
+        site()
+        + declared("a", subject="a", ca="nowhere", server=True)
+        + declared("b", subject="b", ca="company", client=True)
+        + declared("c", subject="c", ca="skupper-service-ca", server=True)
+        + declared("d", subject="d", ca="nowhere", server=True)
+    )
+    with pytest.raises(InvalidResourcesError) as raised:
+        model_of(text, issuers_there=frozenset({"company"}), supplied_hosts={"d": ("d.example",)})
+    (problem,) = raised.value.problems
+    assert (problem.subject, problem.field, problem.value) == ("Certificate a", "spec.ca", '"nowhere"')
+
+
 def test_a_connector_that_shows_no_certificate_needs_none() -> None:
     text = (
         site() + connector("a", tlsCredentials="x") + connector("b", tlsCredentials="y", useClientCert=True)
