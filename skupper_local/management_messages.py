@@ -106,6 +106,11 @@ def node_address(router_id: str) -> str:
     return f"amqp:/_topo/0/{router_id}/{ADDRESS}"
 
 
+def edge_address(router_id: str) -> str:
+    """Where the management of an edge router is reached, by way of the interior router it is attached to."""
+    return f"amqp:/_edge/{router_id}/{ADDRESS}"
+
+
 # ------------------------------------------------------------------------------------------------------------ requests
 
 

@@ -40,6 +40,7 @@ from skupper_local.management_messages import (
     MalformedAnswerError,
     Request,
     Response,
+    edge_address,
     entity_attributes,
     long_type_name,
     node_address,
@@ -139,17 +140,26 @@ class RouterManagement:
     # ------------------------------------------------------------------ routers elsewhere
 
     def query_routers(
-        self, router_ids: Iterable[str], entity_types: Iterable[str], *, seconds: float | None = None
+        self,
+        router_ids: Iterable[str],
+        entity_types: Iterable[str],
+        *,
+        edges: Iterable[str] = (),
+        seconds: float | None = None,
     ) -> dict[str, dict[str, Entities]]:
-        """The entities of several types at other interior routers of the network, by router id and long name.
+        """The entities of several types at other routers of the network, interior ones and ``edges``, by id and long name.
 
         They are asked at the same time. What is not there after ``seconds`` (or the time of the connection) is left out, and
         so is an answer that makes no sense: other routers may be slow, cut off, of another version or malicious. Raises a
         ManagementError only if the connection to our own router is lost.
         """
         names = [long_type_name(name) for name in entity_types]
-        wanted = [(router_id, name) for router_id in router_ids for name in names]
-        requests = [_message(node_address(router_id), query_request(name)) for router_id, name in wanted]
+        addresses = {
+            **{router_id: edge_address(router_id) for router_id in edges},
+            **{router_id: node_address(router_id) for router_id in router_ids},
+        }
+        wanted = [(router_id, name) for router_id in addresses for name in names]
+        requests = [_message(addresses[router_id], query_request(name)) for router_id, name in wanted]
         with _explained(self._where):
             answers = self._client.request_all(requests, seconds)
         found: dict[str, dict[str, Entities]] = {}

@@ -11,7 +11,15 @@ from skupper_local.management.errors import ManagementError
 from skupper_local.namespace.paths import NamespacePaths
 from skupper_local.platforms.readiness import ask_router
 from skupper_local.resources import RouterAccess, decode_documents
-from skupper_local.site.observed import OBSERVED_TYPES, REMOTE_TYPES, ObservedRouter, observe
+from skupper_local.site.observed import (
+    NEIGHBOUR_TYPES,
+    OBSERVED_TYPES,
+    REMOTE_TYPES,
+    Answers,
+    ObservedRouter,
+    neighbours_in,
+    observe,
+)
 
 STATUS_SECONDS = 4.0
 """How long a status command waits for a router in all."""
@@ -19,6 +27,9 @@ STATUS_SECONDS = 4.0
 _HOST = "127.0.0.1"
 _USUAL_PORT = 5671
 _MOST_REMOTE_ROUTERS = 200
+_ROUNDS = 3
+"""From an edge router to the one it is attached to, from there to the other interior ones, and to their edge routers."""
+_FAR_TYPES = (*REMOTE_TYPES, *NEIGHBOUR_TYPES)
 
 
 def ask_whether_ready(paths: NamespacePaths, seconds: float) -> str:
@@ -31,11 +42,37 @@ def observe_router(paths: NamespacePaths, seconds: float) -> tuple[ObservedRoute
     try:
         with _connect(paths, seconds) as router:
             answers = router.query_all(OBSERVED_TYPES)
-            others = _other_routers(answers)
-            remote = router.query_routers(others, REMOTE_TYPES) if others else {}
+            remote = _ask_others(router, answers, seconds / (_ROUNDS + 1))
     except ManagementError as error:
         return None, f"{error.what}: {error.why}" if error.why else error.what
     return observe(answers, remote_routers=remote), ""
+
+
+def _ask_others(router: RouterManagement, answers: Answers, seconds: float) -> dict[str, Answers]:
+    """The answers of the other routers of the network, by id.
+
+    A router knows of those that are attached to it and of the interior ones; an edge router of the former only. So those are
+    asked first, and then the ones that they know of. ``seconds`` are for each round: who is silent keeps nobody else from being
+    asked.
+    """
+    found: dict[str, Answers] = {}
+    known = {str(entity.get("id")) for entity in answers.get("io.skupper.router.router", [])}
+    interiors, edges = neighbours_in(answers)
+    for _ in range(_ROUNDS):
+        interiors, edges = interiors - known, edges - known - interiors
+        room = _MOST_REMOTE_ROUTERS - len(found)
+        asked = (*sorted(interiors), *sorted(edges))[: max(0, room)]
+        if not asked:
+            break
+        known |= {*interiors, *edges}
+        found |= router.query_routers(
+            interiors.intersection(asked), _FAR_TYPES, edges=edges.intersection(asked), seconds=seconds
+        )
+        interiors, edges = set(), set()
+        for router_id in asked:
+            further = neighbours_in(found.get(router_id, {}))
+            interiors, edges = interiors | further[0], edges | further[1]
+    return found
 
 
 def ask_everything(paths: NamespacePaths) -> dict[str, list[dict[str, object]]]:
@@ -64,10 +101,3 @@ def _local_port(paths: NamespacePaths) -> int:
         if role.port
     ]
     return ports[0] if ports else _USUAL_PORT
-
-
-def _other_routers(answers: dict[str, list[dict[str, object]]]) -> list[str]:
-    own = {entity.get("id") for entity in answers.get("io.skupper.router.router", [])}
-    nodes = [node.get("id") for node in answers.get("io.skupper.router.router.node", [])]
-    others = {node for node in nodes if isinstance(node, str) and node and node not in own}
-    return sorted(others)[:_MOST_REMOTE_ROUTERS]

@@ -40,6 +40,9 @@ REMOTE_TYPES: tuple[str, ...] = tuple(
 )
 """The entity types to QUERY at each other router of the network."""
 
+NEIGHBOUR_TYPES: tuple[str, ...] = tuple(_PREFIX + name for name in ("router.node", "connection"))
+"""The entity types that :func:`neighbours_in` reads."""
+
 _LINK_ROLES = ("inter-router", "edge")
 _NAME_LIMIT = 253
 _MESSAGE_LIMIT = 1000
@@ -137,6 +140,12 @@ class ObservedRouter:
     remote_routers: Mapping[str, RemoteRouter] = field(default_factory=dict)
     servers: Mapping[tuple[str, int], str] = field(default_factory=dict)
 
+    @property
+    def unseen(self) -> str:
+        """Why nothing is known of the rest of the network although there is a link to it; empty where that is not so."""
+        linked = any(item.role in _LINK_ROLES and item.up for item in self.connections)
+        return "the routers of other sites do not answer" if linked and not self.remote_routers else ""
+
     def incoming_links(self) -> tuple[Connection, ...]:
         """The links that other sites dialled, one for each remote router."""
         found = {
@@ -198,6 +207,26 @@ def observe(answers: Answers, *, remote_routers: Mapping[str, Answers] | None = 
             remote_id: _remote(remote_id, remote) for remote_id, remote in (remote_routers or {}).items()
         },
     )
+
+
+def neighbours_in(answers: Answers) -> tuple[set[str], set[str]]:
+    """The ids of interior and of edge routers that a router knows of: those it routes to, and those attached to it or it to.
+
+    Of the texts of a remote router only those count that can be ids.
+    """
+    nodes = {_text(node, "id") for node in _entities(answers, "router.node")}
+    attached = [
+        connection
+        for connection in map(_connection, _entities(answers, "connection"))
+        if connection.role == "edge"
+    ]
+    interiors = nodes | {connection.container for connection in attached if not connection.incoming}
+    edges = {connection.container for connection in attached if connection.incoming}
+    return set(filter(_may_be_id, interiors)), set(filter(_may_be_id, edges))
+
+
+def _may_be_id(text: str) -> bool:
+    return bool(text) and text.isprintable() and not {"/", " "} & set(text)
 
 
 def _entities(answers: Answers, short: str) -> Iterator[Mapping[str, Any]]:

@@ -87,7 +87,7 @@ def services(
 
     ``observed`` is None when the router does not answer; ``down_reason`` then says why.
     """
-    unknown = "" if observed else down_reason or NOT_RUNNING
+    unknown = observed.unseen if observed else down_reason or NOT_RUNNING
     listeners: dict[str, list[ServiceEnd]] = {}
     connectors: dict[str, list[ServiceEnd]] = {}
     for item in resources:

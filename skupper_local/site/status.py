@@ -297,7 +297,8 @@ class _Judge:
         matched = Condition("Matched")
         has_listener = connector.routing_key in self.listener_keys
         if not has_listener:
-            matched = Condition("Matched", PENDING, "No matching listeners")
+            unseen = f": {self.observed.unseen}" if self.observed.unseen else ""
+            matched = Condition("Matched", PENDING, f"No matching listeners{unseen}")
         operational = self.server(connector, targets) if configured.state == READY else None
         found = [configured, *([operational] if operational else []), matched]
         return found, {**details, "hasMatchingListener": has_listener}

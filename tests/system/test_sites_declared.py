@@ -25,6 +25,12 @@ def answer(port: int) -> bytes:
         return b""
 
 
+def seen(machine: Machine, namespace: str) -> dict[str, str]:
+    """The services a site sees, with their states."""
+    found = json.loads(machine.ok(f"service status -n {namespace} -o json"))["services"]
+    return {service["routingKey"]: service["status"] for service in found}
+
+
 def linked(machine: Machine, tmp_path: Path, *, edge: bool = False) -> None:
     """West accepts links, east makes one."""
     machine.ok("site create west --enable-link-access -n west")
@@ -77,6 +83,19 @@ def test_an_edge_site_serves_and_uses_services(machine: Machine, tmp_path: Path)
         machine.ok(f"reach inner {at_edge} -n east --wait ready")
         eventually(lambda: answer(at_interior) == b"behind the edge")
         eventually(lambda: answer(at_edge) == b"inside")
+        # A third site, linked to the interior one only, sees what the edge site has, and the edge site what all have.
+        machine.ok("site create north -n north")
+        machine.ok(f"reach outer {free_port()} -n north")
+        machine.ok(
+            "system apply -f - -n north", text=machine.ok(f"link generate --host {HOST} --name north -n west")
+        )
+        machine.ok("system start -n north --wait ready")
+        for namespace in ("north", "west", "east"):
+            eventually(lambda: seen(machine, namespace) == {"inner": "Ready", "outer": "Ready"})  # noqa: B023
+            shown = machine.ok(f"service status outer -n {namespace}")
+            assert "north" in shown
+            assert "east" in shown
+        assert "Status: Ready" in machine.ok("connector status outer -n east")
     ran = machine.run("listener create x 1 --host 127.0.0.1 -n east")
     assert ran.returncode == 0
     ran = machine.run("site update --enable-link-access -n east")

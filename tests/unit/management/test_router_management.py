@@ -146,6 +146,22 @@ def test_routers_elsewhere_are_asked_together_and_the_silent_ones_left_out() -> 
         assert router.query("router", ["id"]) == [{"id": "west"}]
 
 
+def test_edge_routers_are_asked_at_an_address_of_their_own() -> None:
+    asked: list[str] = []
+
+    def answer(request: Message) -> Response | None:
+        asked.append(request.to or "")
+        return agent()(request)
+
+    with (
+        listening(RouterPeer(answer, known=lambda _: True).serve) as port,
+        connect(port, seconds=5) as router,
+    ):
+        found = router.query_routers(["east"], ["router"], edges=["rim", "east"])
+    assert set(found) == {"east", "rim"}
+    assert sorted(asked) == ["amqp:/_edge/rim/$management", node_address("east")]
+
+
 def test_routers_that_cannot_be_reached_do_not_use_up_the_time() -> None:
     with listening(RouterPeer(agent()).serve) as port, connect(port, seconds=20) as router:
         start = time.monotonic()

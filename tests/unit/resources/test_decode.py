@@ -683,8 +683,10 @@ def test_an_entry_that_is_a_number_or_a_truth_value_is_not_taken_for_text(kind: 
 def test_an_entry_of_a_secret_stands_where_its_plain_text_does() -> None:
     text = "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\ndata:\n  k: YQ==\nstringData:\n  k: b\n"
     (secret,) = decode_documents(text, "a.yaml").require()
-    assert isinstance(secret, Secret) and secret.data == {"k": b"b"}
-    assert secret.origin is not None and secret.origin.line_of("data.k") == 7
+    assert isinstance(secret, Secret)
+    assert secret.data == {"k": b"b"}
+    assert secret.origin is not None
+    assert secret.origin.line_of("data.k") == 7
 
 
 def test_a_spec_that_says_nothing_lacks_its_fields_where_it_stands() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from skupper_local.resources import Connector, Listener, Metadata
-from skupper_local.site.observed import ObservedRouter, observe
+from skupper_local.site.observed import ObservedRouter, neighbours_in, observe
 from skupper_local.site.services import services
 
 READY = {"status": "Ready", "message": "OK"}
@@ -55,6 +55,30 @@ def test_a_key_with_one_end_says_which_is_missing() -> None:
 def test_while_the_router_is_silent_an_end_elsewhere_is_not_called_missing() -> None:
     found = services([listener("l", "a"), connector("c", "b")], None, "the router is not running")
     assert [(item.status, item.message) for item in found] == [("Pending", "the router is not running")] * 2
+
+
+def test_nothing_is_called_missing_while_the_routers_of_other_sites_are_silent() -> None:
+    link = {"container": "east", "role": "edge", "dir": "out", "operStatus": "up"}
+    silent = observe({"router": [{"id": "west"}], "connection": [link]})
+    (found,) = services([listener("l", "a")], silent)
+    assert (found.status, found.message) == ("Pending", "the routers of other sites do not answer")
+    alone = observe({"router": [{"id": "west"}], "connection": [{**link, "role": "normal"}]})
+    (found,) = services([listener("l", "a")], alone)
+    assert found.status == "No connector"
+
+
+def test_a_router_knows_those_it_routes_to_and_those_attached() -> None:
+    said: dict[str, list[dict[str, object]]] = {
+        "router.node": [{"id": "east"}, {"id": "mad/$management"}, {"id": 7}, {}],
+        "connection": [
+            {"container": "rim", "role": "edge", "dir": "in"},
+            {"container": "hub", "role": "edge", "dir": "out"},
+            {"container": "east", "role": "inter-router", "dir": "in"},
+            {"container": "client", "role": "normal", "dir": "in"},
+            {"role": "edge"},
+        ],
+    }
+    assert neighbours_in(said) == ({"east", "7", "hub"}, {"rim"})
 
 
 def test_services_between_other_sites_are_seen_too() -> None:

@@ -285,10 +285,14 @@ def test_a_listener_that_is_not_open_yet_is_not_ready() -> None:
 
 
 def test_a_connector_without_listeners_says_so() -> None:
-    observed = observe(answers())
-    found = with_statuses(active_resources(model_of(WEST)), observed, site_id=SITE_ID, now=NOW)
-    (db,) = (resource for resource in found if resource.title == "Connector db")
-    assert summary(db) == ("Pending", "No matching listeners")
+    def told(observed: ObservedRouter) -> tuple[str, str]:
+        found = with_statuses(active_resources(model_of(WEST)), observed, site_id=SITE_ID, now=NOW)
+        return next(summary(resource) for resource in found if resource.title == "Connector db")
+
+    far = {"router": [{"id": "east"}]}
+    assert told(observe(answers(), remote_routers={"east": far})) == ("Pending", "No matching listeners")
+    unknown = "No matching listeners: the routers of other sites do not answer"
+    assert told(observe(answers())) == ("Pending", unknown)
 
 
 def test_a_listener_of_the_same_site_matches_too() -> None:
