@@ -75,6 +75,11 @@ class CredentialFiles:
     name: str
     files: dict[str, bytes]
 
+    @property
+    def filled(self) -> tuple[str, ...]:
+        """The names of the files that hold something."""
+        return tuple(name for name, content in self.files.items() if content)
+
 
 def read_resource_files(directory: Path) -> ResourceFiles:
     """All declarations below ``directory``; none when it does not exist.

@@ -142,7 +142,7 @@ def _require_sound(paths: NamespacePaths, generation: Generation) -> None:
     ]
     resources = [item for documents in decoded for item in documents.resources]
     directories = read_credential_directories(paths.input_certs)
-    supplied = {name: item.files for name, item in directories.items()}
+    supplied = {name: item.filled for name, item in directories.items()}
     noticed = [warning for documents in decoded for warning in documents.warnings]
     broken = [problem for documents in decoded for problem in documents.problems]
     assemble([*resources, *secrets], namespace=paths.name, broken=broken, supplied=supplied).require(

@@ -59,7 +59,7 @@ from skupper_local.operations.router_choice import (
     wanted_image,
 )
 from skupper_local.operations.spelling import no_site
-from skupper_local.operations.supplied_secrets import problems_of_link_secrets
+from skupper_local.operations.supplied_secrets import problems_of_link_secrets, problems_of_supplied
 from skupper_local.operations.target import Target
 from skupper_local.platforms.container import ContainerSpec, container_name
 from skupper_local.platforms.engine import (
@@ -266,11 +266,14 @@ def _declared(held: HeldLock, *, dry: bool) -> tuple[SiteState, tuple[str, ...]]
         declarations.resources,
         namespace=paths.name,
         broken=declarations.problems,
-        supplied={name: item.files for name, item in directories.items()},
+        supplied={name: item.filled for name, item in directories.items()},
     )
     warnings = [*declarations.warnings, *(str(warning) for warning in assembled.warnings)]
-    unusable = problems_of_link_secrets(declarations.resources, datetime.now(UTC), directories)
+    now = datetime.now(UTC)
+    unusable = problems_of_link_secrets(declarations.resources, now, directories)
     if unusable or assembled.state is None:
+        issuers = read_credential_directories(paths.input_issuers)
+        unusable += problems_of_supplied(declarations.resources, directories, issuers, now)
         together = sorted((*assembled.problems, *unusable), key=lambda item: (item.source, item.line))
         raise InvalidResourcesError(together, what="The declarations do not make a site", warnings=warnings)
     tightened = held.tighten_permissions(dry=dry)

@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
 from skupper_local.namespace.resource_files import CredentialFiles
-from skupper_local.resources import Link, Problem, Resource, Secret
+from skupper_local.pki.credentials import CA_FILE, CERTIFICATE_FILE, CredentialsSource
+from skupper_local.resources import Certificate, Link, Problem, Resource, RouterAccess, Secret, Site
+from skupper_local.site.certificates import LOCAL_CA, SERVICE_CA, SITE_CA
 from skupper_local.site.state import LINK_FILES, problem_at
 
 
@@ -54,25 +56,75 @@ def problems_of_link_secrets(
     return found
 
 
+def problems_of_supplied(
+    resources: Iterable[Resource],
+    certificates: Mapping[str, CredentialFiles],
+    issuers: Mapping[str, CredentialFiles],
+    now: datetime,
+) -> list[Problem]:
+    """What is wrong with the sets of a user that the declarations name, whatever they are for.
+
+    A start that has nothing else to refuse tells it with all that the certificates show; this is for one that ends before. The
+    sets of links are left to :func:`problems_of_link_secrets`.
+    """
+    resources = tuple(resources)
+    of_links = {item.tls_credentials for item in resources if isinstance(item, Link)}
+    named = {str(getattr(item, "tls_credentials", "")) for item in resources}
+    named |= {item.name for item in resources if isinstance(item, (Site, RouterAccess, Certificate))}
+    named |= {f"client-{name}" for name in named}
+    signing = {SITE_CA, SERVICE_CA, LOCAL_CA}
+    signing |= {str(getattr(item, field, "")) for item in resources for field in ("issuer", "ca")}
+    signing |= {item.name for item in resources if isinstance(item, Certificate)}
+    wanted = [certificates[name] for name in sorted(certificates.keys() & named - of_links)]
+    # Who shows no certificate needs a CA alone.
+    wanted = [item for item in wanted if item.filled != (CA_FILE,)]
+    wanted += [issuers[name] for name in sorted(issuers.keys() & signing)]
+    return [problem for item in wanted for problem in _problems_of_set(item, now)]
+
+
+def _problems_of_set(item: CredentialFiles, now: datetime) -> list[Problem]:
+    from skupper_local.pki.certificates import is_expired
+    from skupper_local.pki.pairs import UnusableError, expired_trust, read_pair
+
+    def problem(place: str, why: str) -> list[Problem]:
+        return [Problem(place, 0, "", "", "", why)]
+
+    source = CredentialsSource(str(item.path), item.files)
+    missing = source.missing()
+    if missing:
+        return problem(source.origin, f"{', '.join(missing)} missing or empty")
+    try:
+        pair = read_pair(source)
+    except UnusableError as error:
+        return problem(source.place(error.file), str(error))
+    if is_expired(pair.certificate, now):
+        end = pair.certificate.not_valid_after_utc
+        return problem(source.place(CERTIFICATE_FILE), f"it has expired at {end:%Y-%m-%d}")
+    why = expired_trust(pair.trust, now)
+    return problem(source.place(CA_FILE), why) if why else []
+
+
 def _problems(
     files: Mapping[str, bytes], user: str, now: datetime, place: Callable[[str, str], Problem]
 ) -> list[Problem]:
     from skupper_local.pki.certificates import CLIENT_AUTH, is_expired, usages
-    from skupper_local.pki.credentials import CERTIFICATE_FILE, CredentialsSource
-    from skupper_local.pki.pairs import UnusableError, read_pair
+    from skupper_local.pki.pairs import UnusableError, expired_trust, read_pair
 
     def problem(file: str, why: str) -> Problem:
         return place(file, f"cannot be used by {user}: {why}")
 
     try:
-        certificate = read_pair(CredentialsSource("credentials", files)).certificate
+        pair = read_pair(CredentialsSource("credentials", files))
     except UnusableError as error:
         return [problem(error.file, str(error))]
+    certificate = pair.certificate
     found = []
     if is_expired(certificate, now):
         found.append(
             problem(CERTIFICATE_FILE, f"it has expired at {certificate.not_valid_after_utc:%Y-%m-%d}")
         )
+    elif why := expired_trust(pair.trust, now):
+        found.append(problem(CA_FILE, why))
     allowed = usages(certificate)
     if allowed and CLIENT_AUTH not in allowed:
         found.append(problem(CERTIFICATE_FILE, "it must not be used by a client (extended key usage)"))

@@ -54,6 +54,7 @@ from skupper_local.pki.keys import encode_key, generate_ca_key, generate_leaf_ke
 from skupper_local.pki.pairs import (
     CheckedPair,
     UnusableError,
+    expired_trust,
     invalid,
     read_pair,
     read_supplied,
@@ -328,7 +329,7 @@ class _Maker:
 
     def _supplied_leaf(self, wanted: Wanted, source: CredentialsSource) -> Credentials:
         if wanted.trust_only and source.missing() == (CERTIFICATE_FILE, KEY_FILE):
-            trust_of(source)
+            self._require_valid_trust(trust_of(source), source)
             self._decide(wanted.name, Outcome.SUPPLIED, source.origin)
             return Credentials(b"", b"", source.files[CA_FILE])
         pair = read_supplied(source, "certificate")
@@ -344,9 +345,17 @@ class _Maker:
             raise invalid(
                 source, CERTIFICATE_FILE, f"it has expired at {certificate.not_valid_after_utc:%Y-%m-%d}"
             )
+        self._require_valid_trust(pair.trust, source)
         warning = self._expires_soon(pair, source)
         if self._now < certificate.not_valid_before_utc:
             warning = f"{source.origin}/{CERTIFICATE_FILE} is valid from {certificate.not_valid_before_utc:%Y-%m-%d} only"
+        elif wanted.purpose.value == "server" and not has_root(
+            certificate, (*pair.chain, *pair.trust), pair.trusted
+        ):
+            warning = (
+                f"{source.place(CERTIFICATE_FILE)} does not lead to a CA in {CA_FILE}: who trusts that alone refuses it; "
+                f"is an intermediate CA missing after the certificate, or another CA's {CA_FILE} there?"
+            )
         self._decide(wanted.name, Outcome.SUPPLIED, source.origin, warning)
         further = [
             root
@@ -359,6 +368,11 @@ class _Maker:
             return pair.credentials
         ends = b"" if pair.credentials.trust.endswith(b"\n") else b"\n"
         return replace(pair.credentials, trust=pair.credentials.trust + ends + encode_certificates(further))
+
+    def _require_valid_trust(self, trust: tuple[x509.Certificate, ...], source: CredentialsSource) -> None:
+        why = expired_trust(trust, self._now)
+        if why:
+            raise invalid(source, CA_FILE, why)
 
     def _expires_soon(self, pair: CheckedPair, source: CredentialsSource) -> str:
         """A warning in time: nobody but the user can renew what the user supplied."""

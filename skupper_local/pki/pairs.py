@@ -6,11 +6,20 @@ wrong with the latter is an error that names the file.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
 
-from skupper_local.pki.certificates import encode_certificates, is_self_signed, key_matches, load_certificates
+from skupper_local.pki.certificates import (
+    encode_certificates,
+    is_expired,
+    is_self_signed,
+    key_matches,
+    load_certificates,
+)
 from skupper_local.pki.credentials import CA_FILE, CERTIFICATE_FILE, KEY_FILE, Credentials, CredentialsSource
 from skupper_local.pki.errors import (
     SuppliedCredentialsIncompleteError,
@@ -18,6 +27,9 @@ from skupper_local.pki.errors import (
     UnreadableCredentialsError,
 )
 from skupper_local.pki.keys import PrivateKey, encode_key, load_key
+
+SMALLEST_RSA_KEY = 2048
+"""Bits; TLS libraries as they are shipped refuse smaller ones when they read them."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +93,18 @@ def read_pair(source: CredentialsSource) -> CheckedPair:
     pair = CheckedPair(credentials, parts[CERTIFICATE_FILE], key, parts[CA_FILE])
     if not key_matches(pair.certificate, key):
         raise UnusableError(KEY_FILE, f"it is not the key of {CERTIFICATE_FILE}")
+    if isinstance(key, rsa.RSAPrivateKey) and key.key_size < SMALLEST_RSA_KEY:
+        why = f"an RSA key of {key.key_size} bits is too small for TLS; it needs {SMALLEST_RSA_KEY}"
+        raise UnusableError(KEY_FILE, why)
     return pair
+
+
+def expired_trust(trust: Sequence[x509.Certificate], now: datetime) -> str:
+    """Why nobody can be verified by these CAs any more; empty while one of them is good."""
+    if not all(is_expired(certificate, now) for certificate in trust):
+        return ""
+    end = max(certificate.not_valid_after_utc for certificate in trust)
+    return f"every CA in it has expired, the last at {end:%Y-%m-%d}"
 
 
 def root_pair(certificate: x509.Certificate, key: PrivateKey, key_pem: bytes = b"") -> CheckedPair:

@@ -339,3 +339,35 @@ def test_a_port_that_is_taken_at_present_is_said_when_it_is_declared(skupper: Ru
         skupper("listener delete a")
         assert f"Listener b: port {port} cannot be bound at present" in skupper(f"system apply -f {file}").err
     assert "cannot be bound" not in skupper("listener update b --routing-key c").err
+
+
+def test_a_start_tells_empty_credentials_of_a_link_and_a_broken_declaration_together(
+    skupper: Run, data_home: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "link.yaml"
+    file.write_text(
+        "apiVersion: skupper.io/v2alpha1\nkind: Site\nmetadata: {name: west}\n---\n"
+        "apiVersion: skupper.io/v2alpha1\nkind: Link\nmetadata: {name: east}\n"
+        "spec: {tlsCredentials: east, endpoints: [{name: inter-router, host: h, port: '1'}]}\n"
+    )
+    assert skupper(f"system apply -f {file}").status == 0
+    inputs = data_home / "namespaces/default/input"
+    for name, content in {**GOOD, "tls.key": b""}.items():
+        place = inputs / "certs/east" / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(content)
+    ran = skupper("system start -p linux")
+    assert ran.status == 2
+    assert "Link east: spec.tlsCredentials" in ran.err
+    assert "input/certs/east must hold tls.key" in ran.err
+    issuer = inputs / "issuers/skupper-site-ca"
+    issuer.mkdir(parents=True)
+    (inputs / "resources/broken.yaml").write_text("kind: [")
+    ran = skupper("system start -p linux")
+    assert ran.status == 2
+    for said in (
+        "broken.yaml:1",
+        "must hold tls.key",
+        f"{issuer}: ca.crt, tls.crt, tls.key missing or empty",
+    ):
+        assert said in ran.err

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 
-from skupper_local.operations.supplied_secrets import problems_of_link_secrets
+from skupper_local.namespace.resource_files import CredentialFiles
+from skupper_local.operations.supplied_secrets import problems_of_link_secrets, problems_of_supplied
 from skupper_local.pki.certificates import CLIENT_AUTH, SERVER_AUTH, build_ca, build_leaf, encode_certificates
 from skupper_local.pki.keys import encode_key, generate_leaf_key
-from skupper_local.resources import Endpoint, Link, Metadata, Secret, decode_documents, encode_documents
+from skupper_local.resources import (
+    Connector,
+    Endpoint,
+    Link,
+    Listener,
+    Metadata,
+    Secret,
+    decode_documents,
+    encode_documents,
+)
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 CA_KEY, KEY = generate_leaf_key(), generate_leaf_key()
@@ -78,3 +89,38 @@ def test_an_expired_certificate_is_named() -> None:
 )
 def test_everything_else_is_no_problem_here(given: Callable[[], list[tuple[str, int, str]]]) -> None:
     assert given() == []
+
+
+def test_a_ca_that_has_expired_is_named_although_the_certificate_is_good() -> None:
+    old = build_ca("skupper-site-ca", CA_KEY, NOW - timedelta(days=4000))
+    ((field, _, rule),) = problems({**GOOD, "ca.crt": encode_certificates((old,))})
+    assert field == "data.ca.crt"
+    assert "expired" in rule
+    assert problems({**GOOD, "ca.crt": encode_certificates((old, CA))}) == []
+
+
+def supplied(directory: str, **sets: dict[str, bytes]) -> dict[str, CredentialFiles]:
+    return {name: CredentialFiles(Path("/i", directory, name), name, files) for name, files in sets.items()}
+
+
+def test_every_set_that_is_named_is_looked_at_when_something_else_is_wrong() -> None:
+    """A start that is refused for a declaration tells what is wrong with credentials in the same breath."""
+    listener = Listener(
+        metadata=Metadata(name="l"), routing_key="k", host="h", port=1, tls_credentials="half"
+    )
+    connector = Connector(
+        metadata=Metadata(name="c"), routing_key="k", host="h", port=1, tls_credentials="ca"
+    )
+    certificates = supplied(
+        "certs",
+        half={"tls.crt": SERVER, "tls.key": b""},
+        ca={"ca.crt": GOOD["ca.crt"]},
+        east={},
+        nobodys={"tls.key": b"junk"},
+    )
+    issuers = supplied("issuers", **{"skupper-site-ca": {**GOOD, "tls.key": LOCKED}, "other": {}})
+    found = problems_of_supplied((LINK, listener, connector), certificates, issuers, NOW)
+    assert [str(problem) for problem in found] == [
+        "/i/certs/half: ca.crt, tls.key missing or empty",
+        "/i/issuers/skupper-site-ca/tls.key: the key is protected by a passphrase",
+    ]

@@ -554,6 +554,41 @@ def test_a_supplied_key_with_a_passphrase_is_an_error_that_says_so(first: Issued
         issue_certificates(SITE, CredentialsFound(), NOW, supplied=supplied_certificate("west", content))
 
 
+def test_a_supplied_rsa_key_that_no_tls_library_takes_is_refused() -> None:
+    ca, ca_key = private_ca()
+    short = rsa.generate_private_key(public_exponent=65537, key_size=1024)
+    leaf = build_leaf("w", short, ExtendedKeyUsageOID.SERVER_AUTH, ("w.example",), ca, ca_key, NOW)
+    supplied = supplied_certificate("west", files(leaf, short, ca))
+    with pytest.raises(SuppliedCredentialsInvalidError, match=r"/input/certs/west/tls\.key") as caught:
+        issue_certificates(SITE, CredentialsFound(), NOW, supplied=supplied)
+    assert "1024" in caught.value.why
+
+
+def test_a_supplied_set_whose_cas_have_all_expired_is_refused() -> None:
+    content, ca, _ = supplied_server()
+    old, _ = private_ca(end=NOW - timedelta(days=1))
+    expired = supplied_certificate("west", {**content, "ca.crt": encode_certificates((old,))})
+    with pytest.raises(SuppliedCredentialsInvalidError, match=r"/input/certs/west/ca\.crt"):
+        issue_certificates(SITE, CredentialsFound(), NOW, supplied=expired)
+    either = supplied_certificate("west", {**content, "ca.crt": encode_certificates((old, ca))})
+    assert issue_certificates(SITE, CredentialsFound(), NOW, supplied=either).warnings == ()
+
+
+def test_a_supplied_server_certificate_that_no_ca_beside_it_vouches_for_is_told() -> None:
+    root, root_key = private_ca()
+    middle, middle_key = private_ca(signer=(root, root_key))
+    key = generate_leaf_key()
+    leaf = build_leaf("w", key, ExtendedKeyUsageOID.SERVER_AUTH, ("w.example",), middle, middle_key, NOW)
+    alone = files(leaf, key, root)
+    chain = {**alone, "tls.crt": encode_certificates((leaf, middle))}
+    (warning, *_) = issue_certificates(
+        SITE, CredentialsFound(), NOW, supplied=supplied_certificate("west", alone)
+    ).warnings
+    assert warning.startswith("/input/certs/west/tls.crt does not lead to a CA in ca.crt")
+    good = issue_certificates(SITE, CredentialsFound(), NOW, supplied=supplied_certificate("west", chain))
+    assert not [found for found in good.warnings if "does not lead" in found]
+
+
 def test_a_supplied_certificate_for_another_use_is_refused(first: IssuedCredentials) -> None:
     content = first.certificates["client-west"].files()
     with pytest.raises(SuppliedCredentialsInvalidError, match="server"):
