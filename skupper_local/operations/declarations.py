@@ -1,7 +1,8 @@
 """The declarations of a namespace as they lie in ``input/resources``: reading all, adding and removing one.
 
 A resource that this program declares has a file of its own, ``<Kind>-<name>.yaml``. A user may keep several in one file under
-any name; those are read like the others and never rewritten, because the file's order and comments are the user's.
+any name; those are read like the others and never rewritten. Where a user wrote into a file of the usual name, a change is
+carried over into the text, so that comments, order and other documents stay; what holds others as well is never removed.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from skupper_local.resources import (
     Secret,
     Site,
     decode_documents,
+    edited,
     encode_resource,
     file_name,
     in_namespace,
@@ -86,6 +88,14 @@ class Declarations:
         """Each by kind and name: whoever applies many declarations looks for each of them among many."""
         return {(kind_of(item.resource), item.resource.name): item for item in reversed(self.declared)}
 
+    def at(self, path: Path) -> Declared | None:
+        """A declaration that stands in a file, if there is one."""
+        return self._by_path.get(path)
+
+    @cached_property
+    def _by_path(self) -> dict[Path, Declared]:
+        return {item.path: item for item in self.declared}
+
     def of_kind(self, kind: str) -> tuple[Declared, ...]:
         """Every declaration of a kind, by name."""
         found = (item for item in self.declared if kind_of(item.resource) == kind)
@@ -94,12 +104,13 @@ class Declarations:
 
 @dataclass(frozen=True)
 class Written:
-    """What became of one declaration, and its file, with what that held before (None: it was not there)."""
+    """What became of one declaration, and its file, with what that held before (None: it was not there), and holds now."""
 
     resource: Resource
     outcome: Outcome
     path: Path
     former: bytes | None = None
+    content: bytes | None = None
 
 
 def read_declarations(directory: Path) -> Declarations:
@@ -150,7 +161,7 @@ def declare(
     for kind, name in instead_of:
         gone = existing.find(kind, name)
         if gone:
-            _require_own_file(gone)
+            _require_alone(gone)
             transaction.delete(gone.path)
             written.append(Written(gone.resource, Outcome.DELETED, gone.path, gone.path.read_bytes()))
     for resource in resources:
@@ -162,10 +173,9 @@ def declare(
             for other in _other_sites(existing, resource):
                 if not force:
                     raise _site_exists(held.paths, other.resource.name, resource.name)
-                _require_own_file(other)
+                _require_alone(other)
                 transaction.delete(other.path)
                 written.append(Written(other.resource, Outcome.DELETED, other.path, other.path.read_bytes()))
-        path = held.paths.input_resources / file_name(resource)
         present = existing.find(kind_of(resource), resource.name)
         if present and same_declaration(present.resource, resource, held.paths.name):
             written.append(Written(present.resource, Outcome.UNCHANGED, present.path))
@@ -173,16 +183,20 @@ def declare(
         if present:
             if not (force or overwrite):
                 raise _already_declared(present, resource)
-            _require_own_file(present)
             resource = _keep_identity(resource, present.resource)
-        texts[path] = encode_resource(resource).encode()
+            path, former = present.path, present.path.read_bytes()
+            texts[path] = _changed_text(present, texts.get(path, former), resource)
+        else:
+            path, former = held.paths.input_resources / file_name(resource), None
+            _require_no_other(existing, path, resource)
+            texts[path] = encode_resource(resource).encode()
         transaction.write(path, texts[path])
         outcome = Outcome.CHANGED if present else Outcome.ADDED
-        written.append(Written(resource, outcome, path, path.read_bytes() if present else None))
+        written.append(Written(resource, outcome, path, former, texts[path]))
     _require_bounds(existing, written, texts)
     _require_no_contradiction(existing, written, held.paths.name)
     transaction.commit()
-    return tuple(written)
+    return tuple(replace(item, content=texts.get(item.path, item.content)) for item in written)
 
 
 def take_back(held: HeldLock, written: Iterable[Written]) -> None:
@@ -192,8 +206,7 @@ def take_back(held: HeldLock, written: Iterable[Written]) -> None:
         if item.outcome is Outcome.UNCHANGED:
             continue
         present = item.path.read_bytes() if item.path.exists() else None
-        left = None if item.outcome is Outcome.DELETED else encode_resource(item.resource).encode()
-        if present != left:
+        if present != item.content:
             continue
         if item.former is None:
             transaction.delete(item.path)
@@ -254,13 +267,57 @@ def _require_bounds(existing: Declarations, written: Iterable[Written], texts: M
 def remove_declarations(held: HeldLock, declared: Iterable[Declared]) -> tuple[Written, ...]:
     """Delete declarations, all or none. Raises DeclaredElsewhereError for one in a file of the user's."""
     transaction = held.transaction()
-    written = []
+    by_path: dict[Path, list[Declared]] = {}
     for item in declared:
-        _require_own_file(item)
-        transaction.delete(item.path)
-        written.append(Written(item.resource, Outcome.DELETED, item.path, item.path.read_bytes()))
+        by_path.setdefault(item.path, []).append(item)
+    written = []
+    for path, items in by_path.items():
+        _require_alone(*items)
+        transaction.delete(path)
+        former = path.read_bytes()
+        written += [Written(item.resource, Outcome.DELETED, path, former) for item in items]
     transaction.commit()
     return tuple(written)
+
+
+def _changed_text(present: Declared, content: bytes, wanted: Resource) -> bytes:
+    """What the file of a declaration holds after a change. Raises DeclaredElsewhereError where that would take more along."""
+    _require_own_file(present)
+    text = content.decode("utf-8-sig")
+    anew = encode_resource(wanted)
+    if text == encode_resource(present.resource):  # as this program writes it, which is nearly always
+        return anew.encode()
+    in_place = edited(text, present.resource, wanted)
+    if in_place is None:
+        _require_alone(present)
+    return (in_place or anew).encode()
+
+
+def _require_alone(*items: Declared) -> None:
+    """Refuse to remove or replace a file of the user's, or one that holds more than these declarations, all from one file."""
+    named = [item for item in items if item.path.name == file_name(item.resource)]
+    _require_own_file((named or items)[0])
+    path = items[0].path
+    held = decode_documents(path.read_bytes(), str(path))
+    gone = {_title(item.resource) for item in items}
+    if held.problems or {_title(resource) for resource in held.resources} != gone:
+        raise DeclaredElsewhereError(
+            f"{items[0].resource.title} stands in a file with others",
+            why=f"{path} holds more than this declaration",
+            next_step="change or remove it there",
+        )
+
+
+def _require_no_other(existing: Declarations, path: Path, resource: Resource) -> None:
+    """Refuse to write over a file that has the name of a declaration's and holds another one."""
+    other = existing.at(path)
+    if other or (path.exists() and decode_documents(path.read_bytes(), "").problems):
+        holds = other.resource.title if other else "something that cannot be read"
+        raise DeclaredElsewhereError(
+            f"{resource.title} cannot be written",
+            why=f"{path} holds {holds}",
+            next_step="give that file another name",
+        )
 
 
 def same_declaration(one: Resource, other: Resource, namespace: str) -> bool:

@@ -72,7 +72,7 @@ def _secret_of(declarations: Declarations, item: Declared) -> list[Declared]:
         if used and other is not item:
             return []
     secret = declarations.find("Secret", credentials)
-    return [secret] if secret and secret.path != item.path else []
+    return [secret] if secret else []
 
 
 def find_declaration(declarations: Declarations, target: Target, kinds: Sequence[str], name: str) -> Declared:

@@ -4,6 +4,7 @@ Rules between resources live in :mod:`skupper_local.site`. Everything here is pu
 """
 
 from skupper_local.resources.decode import Decoded, decode_documents
+from skupper_local.resources.edit import edited
 from skupper_local.resources.encode import document_of, encode_document, encode_documents, encode_resource
 from skupper_local.resources.kinds import kept_because, meant_otherwise
 from skupper_local.resources.model import (
@@ -74,6 +75,7 @@ __all__ = [
     "api_version_of",
     "decode_documents",
     "document_of",
+    "edited",
     "encode_document",
     "encode_documents",
     "encode_resource",

@@ -171,6 +171,64 @@ def test_a_resource_in_a_file_of_the_users_is_left_alone(skupper: Run, data_home
     assert file.read_text() == text
 
 
+MINE = """\
+# mine
+apiVersion: skupper.io/v2alpha1
+kind: Listener
+metadata: {name: a}
+spec: {routingKey: a, host: 127.0.0.1, port: 1} # as told
+"""
+BESIDE = """\
+---
+apiVersion: skupper.io/v2alpha1
+kind: Connector
+metadata: {name: b}
+spec: {routingKey: a, host: 127.0.0.1, port: 2}
+"""
+
+
+@pytest.mark.parametrize("place", ["Listener-a.yaml", "mine/Listener-a.yaml"])
+def test_an_update_keeps_comments_and_what_else_the_file_holds(
+    skupper: Run, data_home: Path, tmp_path: Path, place: str
+) -> None:
+    file = data_home / "namespaces/default/input/resources" / place
+    file.parent.mkdir(parents=True)
+    file.write_text(MINE + BESIDE)
+    assert skupper("listener update a --port 3").status == 0
+    assert file.read_text() == MINE.replace("port: 1", "port: 3") + BESIDE
+    (tmp_path / "a.yaml").write_text(MINE.replace("port: 1", "port: 4").replace("# mine", "# other"))
+    assert "Listener a changed" in skupper(f"system apply -f {tmp_path}/a.yaml").out
+    assert file.read_text() == MINE.replace("port: 1", "port: 4") + BESIDE
+
+
+def test_no_command_removes_what_stands_in_the_same_file(
+    skupper: Run, data_home: Path, tmp_path: Path
+) -> None:
+    resources = data_home / "namespaces/default/input/resources"
+    resources.mkdir(parents=True)
+    file = resources / "Listener-a.yaml"
+    file.write_text(MINE + BESIDE)
+    ran = skupper("listener delete a")
+    assert (ran.status, "declared-elsewhere" in ran.err) == (2, True)
+    assert file.read_text() == MINE + BESIDE
+    (tmp_path / "both.yaml").write_text(MINE + BESIDE)
+    assert skupper(f"system delete -f {tmp_path}/both.yaml").status == 0
+    assert not file.exists()
+
+
+def test_a_file_that_has_the_name_and_holds_another_declaration_is_not_written_over(
+    skupper: Run, data_home: Path
+) -> None:
+    resources = data_home / "namespaces/default/input/resources"
+    resources.mkdir(parents=True)
+    file = resources / "Listener-x.yaml"
+    for text in (MINE, "kind: ["):
+        file.write_text(text)
+        ran = skupper("listener create x 8080")
+        assert (ran.status, "declared-elsewhere" in ran.err) == (2, True)
+        assert file.read_text() == text
+
+
 def test_apply_is_all_or_nothing(skupper: Run, data_home: Path, tmp_path: Path) -> None:
     file = tmp_path / "site.yaml"
     good = "apiVersion: skupper.io/v2alpha1\nkind: Site\nmetadata: {name: west}\n"
