@@ -158,7 +158,10 @@ def advise(error: click.ClickException, words: Sequence[str], root: click.Comman
         near = _nearest_option(error.option_name, place.context)
         if error.option_name in _ON_KUBERNETES:
             why, near = "it is for sites on Kubernetes; leave it away", ""
-        if near:
+        as_argument = _with_arguments(words, place)
+        if as_argument:
+            changed, why = as_argument, "what it names is given without an option"
+        elif near:
             meant, changed = (near,), _with_option(words, error.option_name, near)
     elif isinstance(error, click.MissingParameter):
         changed = _of_other_group(words, place, root) or _with_flag(words, error.param, place)
@@ -224,7 +227,8 @@ def _nearest_option(typed: str, context: click.Context) -> str:
         for option in (*parameter.opts, *parameter.secondary_opts)
         if option.startswith("--")
     ]
-    close = get_close_matches(typed, known, n=3, cutoff=_NEAR)
+    words = {option.removeprefix("--"): option for option in known}  # every one begins with the same dashes
+    close = [words[near] for near in get_close_matches(typed.removeprefix("--"), words, n=3, cutoff=_NEAR)]
     within = [option for option in known if option.startswith(typed)]  # left unfinished
     return next(iter(within if len(within) == 1 else close), "")
 
@@ -234,6 +238,37 @@ def _with_option(words: tuple[str, ...], typed: str, meant: str) -> tuple[str, .
         return meant + word[len(typed) :] if word == typed or word.startswith(f"{typed}=") else word
 
     return tuple(mended(word) for word in words)
+
+
+def _with_arguments(words: tuple[str, ...], place: _Place) -> tuple[str, ...]:
+    """``listener create web 80`` for ``listener create --port 80 --name web``; empty where no argument is given so, or one is
+    missing."""
+    command = place.context.command
+    arguments = [item for item in command.params if isinstance(item, click.Argument) and item.name]
+    named: dict[str, str] = {}
+    others: list[str] = []
+    rest = iter(place.rest)
+    for word in rest:
+        name, equals, value = word.removeprefix("--").partition("=")
+        if word.startswith("--") and name in [item.name for item in arguments]:
+            named[name] = value if equals else next(rest, "")
+        else:
+            others.append(word)
+    given: dict[str, object] = {}
+    if named:
+        with contextlib.suppress(click.UsageError):
+            given = command.make_parser(place.context).parse_args(list(others))[0]
+    values: list[str] = []
+    unnamed = [str(given[item.name]) for item in arguments if isinstance(given.get(str(item.name)), str)]
+    for word in unnamed:
+        others.remove(word)
+    for item in arguments:
+        value = named.get(str(item.name)) or (unnamed.pop(0) if unnamed else "")
+        if not value and item.required:
+            return ()
+        values += [value] if value else []
+    before = words[: len(words) - len(place.rest)]
+    return (*before, *values, *others) if named and not unnamed else ()
 
 
 def _with_flag(words: tuple[str, ...], parameter: click.Parameter | None, place: _Place) -> tuple[str, ...]:

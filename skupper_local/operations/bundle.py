@@ -18,6 +18,7 @@ import gzip
 import hashlib
 import io
 import json
+import os
 import re
 import shlex
 import tarfile
@@ -116,7 +117,7 @@ def generate_bundle(
     platform = platform_of(target)
     resources, issuers, certificates, warnings = _read(target, directory)
     site = next(item for item in resources if isinstance(item, Site))
-    if path.exists() and not force and _site_in(path) != site.name:
+    if os.path.exists(path) and not force and _site_in(path) != site.name:
         raise BundleExistsError(
             f"{path} is there already",
             why=f"it is no bundle of site {site.name}, and nothing else is replaced unasked",
@@ -178,7 +179,7 @@ def _path(target: Target, name: str, kind: str, output: str) -> Path:
     if not output:
         return target.paths.data_home / "bundles" / file
     given = Path(output)
-    return given / file if given.is_dir() or output.endswith("/") else given
+    return given / file if os.path.isdir(given) or output.endswith("/") else given
 
 
 def _site_in(path: Path) -> str:
@@ -200,10 +201,10 @@ def _read(
     """Resources that make a site, each without what belongs to one installation, and the supplied credentials."""
     if directory:
         home = Path(directory)
-        if not home.is_dir():
+        if not os.path.isdir(home):
             raise BundleInputError(
                 f"{directory} cannot be used",
-                why="it is no directory" if home.exists() else "there is no such directory",
+                why="it is no directory" if os.path.exists(home) else "there is no such directory",
                 next_step="give the directory that holds the declarations: --input DIR",
             )
         resources_in = home / "resources" if (home / "resources").is_dir() else home

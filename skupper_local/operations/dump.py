@@ -75,7 +75,7 @@ def dump(
     ``further`` gives more documents by file name. Raises DumpExistsError and DumpNotWrittenError.
     """
     path = _path(name, target.namespace, time.time() if now is None else now)
-    if path.exists():
+    if os.path.exists(path):
         raise DumpExistsError(
             f"{path} is there already",
             why="a dump replaces no file",

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from skupper_local.errors import InvalidRequestError
+from skupper_local.errors import InvalidRequestError, SkupperLocalError
 from skupper_local.namespace.paths import NamespacePaths
 from skupper_local.operations.bundle import (
     SHELL_SCRIPT,
@@ -163,10 +163,19 @@ def test_a_name_that_is_no_file_name_is_refused(target: Target, declared: Path, 
 def test_a_directory_without_a_site_or_that_is_not_there_is_refused(target: Target, tmp_path: Path) -> None:
     with pytest.raises(BundleInputError, match="cannot be used"):
         made(target, tmp_path / "nowhere")
+    with pytest.raises(BundleInputError, match="cannot be used"):
+        made(target, tmp_path / ("x" * 300))
     (tmp_path / "alone").mkdir()
     (tmp_path / "alone" / "listener.yaml").write_text(LISTENER)
     with pytest.raises(BundleInputError, match="cannot be made into a bundle"):
         made(target, tmp_path / "alone")
+
+
+def test_a_place_that_cannot_be_written_is_an_error_in_words(
+    target: Target, declared: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(SkupperLocalError, match="too long"):
+        generate_bundle(target, "west", directory=str(declared), output=str(tmp_path / ("x" * 300)))
 
 
 def test_declarations_that_no_site_could_run_make_no_bundle(target: Target, declared: Path) -> None:

@@ -97,6 +97,8 @@ def test_a_dump_replaces_no_file_and_says_where_it_could_not_write(target: Targe
     assert (tmp_path / "out.tar.gz").read_text() == "mine"
     with pytest.raises(DumpNotWrittenError):
         dump(target, str(tmp_path / "missing" / "out"))
+    with pytest.raises(DumpNotWrittenError, match="too long"):
+        dump(target, str(tmp_path / ("x" * 300)))
 
 
 def test_nothing_is_left_of_a_dump_for_which_there_was_no_room(
