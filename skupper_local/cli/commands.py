@@ -17,6 +17,8 @@ from skupper_local.cli.switches import written_out
 from skupper_local.cli.terminal import columns, wanted_columns
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from skupper_local.operations.target import Target
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -180,12 +182,26 @@ class LazyGroup(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list of commands, without loading those that are only listed."""
+        with formatter.section("Commands"):
+            formatter.write_dl(self._summaries(ctx))
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        """As click does, without loading the commands, and with their whole summaries."""
+        from click.shell_completion import CompletionItem
+
+        offered = [
+            CompletionItem(name, help=text)
+            for name, text in self._summaries(ctx)
+            if name.startswith(incomplete)
+        ]
+        return [*offered, *click.Command.shell_complete(self, ctx, incomplete)]
+
+    def _summaries(self, ctx: click.Context) -> list[tuple[str, str]]:
+        """Each command with its one line of help."""
         rows = [(name, self._lazy[name][1] if name in self._lazy else "") for name in self.list_commands(ctx)]
-        rows = [
+        return [
             (name, text or self.commands[name].get_short_help_str(_WHOLE_SENTENCE)) for name, text in rows
         ]
-        with formatter.section("Commands"):
-            formatter.write_dl(rows)
 
 
 _OUTPUT = ("-o", "--output")

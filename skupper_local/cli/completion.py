@@ -1,4 +1,4 @@
-"""``skupper-local completion``: the script that makes a shell complete our words. Click's own, rendered without a shell."""
+"""``skupper-local completion``: the script that makes a shell complete our words."""
 
 from __future__ import annotations
 
@@ -27,9 +27,6 @@ def completion(context: click.Context, shell: str) -> None:
     Examples:
       skupper-local completion bash
     """
-    from click.shell_completion import get_completion_class
+    from skupper_local.cli import shells
 
-    kind = get_completion_class(shell)
-    assert kind is not None
-    script = kind(context.find_root().command, {}, "skupper-local", "_SKUPPER_LOCAL_COMPLETE")
-    print(script.source_template % script.source_vars())
+    print(shells.script_for(shell, context.find_root().command, "skupper-local", "_SKUPPER_LOCAL_COMPLETE"))

@@ -67,8 +67,10 @@ def run(
         if os.environ.get(_COMPLETE):
             from click.shell_completion import shell_complete
 
+            from skupper_local.cli import shells
             from skupper_local.cli.completing import rejoin_words
 
+            shells.register()
             rejoin_words(os.environ)
             return shell_complete(cli, {}, PROGRAM, _COMPLETE, os.environ[_COMPLETE])
         with command.make_context(program, words[:], obj=given) as context:

@@ -78,7 +78,9 @@ def generate_link(
                 why="its certificates are made at the first start",
                 next_step=f"skupper-local system start -n {paths.name}",
             )
-        supplied = {name: item.filled for name, item in read_credential_directories(paths.input_certs).items()}
+        supplied = {
+            name: item.filled for name, item in read_credential_directories(paths.input_certs).items()
+        }
         state = assemble(resources, namespace=paths.name, supplied=supplied).require()
         choices = read_choices(paths)
         before = prepare(paths, state, choices, platform=placement.platform)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -111,12 +112,58 @@ def test_certificates_and_generations_are_offered_by_what_lies_on_disk(
     assert complete("system", "rollback", "-n", "west", "1") == ["10", "1"]
 
 
-@pytest.mark.usefixtures("declared")
-def test_bash_completes_with_the_script_it_is_given(tmp_path: Path) -> None:
+@pytest.fixture
+def program(tmp_path: Path) -> Path:
+    """The program, for a shell that finds it in its PATH."""
     program = tmp_path / "bin" / "skupper-local"
     program.parent.mkdir()
     program.write_text(f'#!/bin/sh\nexec {sys.executable} -m skupper_local "$@"\n')
     program.chmod(0o755)
+    return program
+
+
+@pytest.mark.parametrize(
+    ("shell", "words", "offered"),
+    [
+        ("zsh", "system start --wait=", "plain --wait=none plain --wait=configured plain --wait=ready"),
+        ("fish", "system start --wait=r", "plain,--wait=ready"),
+        ("zsh", "listener status -n west s", "plain several"),
+    ],
+)
+@pytest.mark.usefixtures("declared")
+def test_zsh_and_fish_are_offered_whole_words(
+    shell: str, words: str, offered: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = f"skupper-local {words}"
+    monkeypatch.setenv("COMP_WORDS", line)
+    last = line.split()[-1]
+    monkeypatch.setenv("COMP_CWORD", last if shell == "fish" else str(len(line.split()) - 1))
+    monkeypatch.setenv("_SKUPPER_LOCAL_COMPLETE", f"{shell}_complete")
+    assert run([]) in (0, 1)
+    assert " ".join(line for line in capsys.readouterr().out.splitlines() if line != "_") == offered
+
+
+@pytest.mark.skipif(shutil.which("fish") is None, reason="fish is not installed")
+@pytest.mark.usefixtures("declared")
+def test_fish_shows_whole_descriptions(program: Path, tmp_path: Path) -> None:
+    asked = "complete -C 'skupper-local site c'; complete -C 'skupper-local up --wait=r'"
+    script = f"skupper-local completion fish | source; {asked}"
+    ran = subprocess.run(
+        ["fish", "--no-config", "-c", script],
+        env={**os.environ, "HOME": str(tmp_path), "PATH": f"{program.parent}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert ran.stdout.splitlines() == [
+        "create\tDeclare the site of a namespace, under the name it has on the network.",
+        "--wait=ready",
+    ]
+
+
+@pytest.mark.usefixtures("declared")
+def test_bash_completes_with_the_script_it_is_given(program: Path) -> None:
     script = """
 eval "$(skupper-local completion bash)"
 compopt() { :; }
