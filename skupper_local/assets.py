@@ -8,6 +8,7 @@ point, and a record beside them.
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 BUNDLE_RECORD = "bundle.json"
@@ -38,7 +39,17 @@ def templates_directory() -> Path:
 
 def carried_program(name: str) -> str:
     """The absolute path of a program of ours that a bundle installed beside this package; empty elsewhere."""
-    tree = _PACKAGE.parent.parent
-    path = tree / "bin" / name
-    carried = _PACKAGE.parent.name == "lib" and (tree / BUNDLE_RECORD).is_file() and os.access(path, os.X_OK)
-    return str(path) if carried else ""
+    path = _PACKAGE.parent.parent / "bin" / name
+    return str(path) if _is_carried() and os.access(path, os.X_OK) else ""
+
+
+def module_command(module: str, library: Path | None = None) -> tuple[str, ...]:
+    """The command line that runs a module of this program, or of the one that a bundle put into ``library``."""
+    if library is None and not _is_carried():
+        return (sys.executable, "-m", module)
+    package = library / _PACKAGE.name if library else _PACKAGE
+    return (sys.executable, "-I", str(package / "start.py"), module)
+
+
+def _is_carried() -> bool:
+    return _PACKAGE.parent.name == "lib" and (_PACKAGE.parent.parent / BUNDLE_RECORD).is_file()

@@ -71,14 +71,13 @@ def install(
 
 def _become_installed(library: Path) -> None:
     """Go on as the program that is installed, unless this is it: with the same arguments, in the same process."""
-    from skupper_local.assets import package_directory
+    from skupper_local.assets import module_command, package_directory
 
     if package_directory().parent == library:
         return
     sys.stdout.flush()
-    environment = {**os.environ, "PYTHONPATH": str(library)}
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    os.execve(sys.executable, (sys.executable, "-m", __spec__.name, *sys.argv[1:]), environment)  # noqa: S606 - itself
+    command = (*module_command(__spec__.name, library), *sys.argv[1:])
+    os.execv(command[0], command)  # noqa: S606 - itself
 
 
 def _tell_installed(installed: Installed, target: Target, timeout: int) -> None:

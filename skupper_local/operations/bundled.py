@@ -8,14 +8,12 @@ namespace and outlive every upgrade.
 from __future__ import annotations
 
 import json
-import os
-import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
-from skupper_local.assets import BUNDLE_RECORD
+from skupper_local.assets import BUNDLE_RECORD, module_command
 from skupper_local.errors import InvalidRequestError, SkupperLocalError
 from skupper_local.namespace.carried import (
     CarriedTree,
@@ -126,12 +124,6 @@ def place_program(bundle: Path, target: Target) -> Path:
     """
     manifest = read_manifest(bundle)
     tree = _tree(target)
-    if os.pathsep in str(tree.current):
-        raise NamespaceTakenError(
-            f"Nothing can be installed below {tree.data_home}",
-            why="Python takes a colon for the end of a directory's name",
-            next_step="name another place: XDG_DATA_HOME=/path",
-        )
     made = _directories_to_make(tree.data_home)
     with lock_installation(tree):
         former = read_installed(tree)
@@ -297,9 +289,7 @@ def _joined(first: Iterable[Item], second: Iterable[Item]) -> tuple[Item, ...]:
 
 def _programs(tree: CarriedTree) -> dict[str, str]:
     return {
-        name: render_script(
-            "program.sh.j2", library=tree.current / "lib", python=sys.executable, module=module
-        )
+        name: render_script("program.sh.j2", command=module_command(module, tree.current / "lib"))
         for name, module in PROGRAMS.items()
     }
 

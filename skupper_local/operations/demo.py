@@ -12,7 +12,6 @@ import secrets
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 import urllib.error
@@ -21,6 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from skupper_local.assets import module_command
 from skupper_local.host import ports
 from skupper_local.namespace.paths import NamespacePaths
 from skupper_local.operations.apply import apply_text
@@ -182,7 +182,7 @@ def _wishes() -> Wishes:
 
 def _start_server(stage: _Stage, port: int, text: str) -> None:
     directory = str(stage.directory)
-    command = (sys.executable, "-m", "skupper_local.operations.hello_server", str(port), directory, text)
+    command = (*module_command("skupper_local.operations.hello_server"), str(port), directory, text)
     stage.server = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,

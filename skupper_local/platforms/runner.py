@@ -26,6 +26,7 @@ import sys
 import time
 from typing import NoReturn
 
+from skupper_local.assets import module_command
 from skupper_local.errors import SkupperLocalError
 from skupper_local.host import processes
 from skupper_local.host.processes import Process
@@ -227,7 +228,7 @@ class Runner:
         """One attempt: its exit status and what it printed. Asked to stop meanwhile, it may finish what it is at, so that no
         container is left that nobody stops."""
         with subprocess.Popen(
-            (sys.executable, "-m", "skupper_local.platforms.runner", _MAKE, self._paths.name),
+            (*module_command("skupper_local.platforms.runner"), _MAKE, self._paths.name),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             preexec_fn=_with_usual_signals,

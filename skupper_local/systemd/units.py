@@ -60,6 +60,10 @@ FOREIGN = "foreign"
 """Whose a unit file is."""
 
 
+_SHELL = ("/bin/sh", "-c", 'exec "$0" "$@"')
+"""What becomes the program of its arguments."""
+
+
 @dataclass(frozen=True)
 class SiteUnit:
     """What a site's unit says. ``home`` is the namespace directory, ``engine`` ``podman``, ``docker`` or empty.
@@ -137,11 +141,25 @@ def render_unit(unit: SiteUnit, manager: Manager) -> str:
         platform=unit.platform,
         home=str(unit.home),
         environment=dict(unit.environment),
-        command=unit.command,
+        command=_startable(unit.command),
         wants=["network-online.target"] if system else [],
         after=[*(["network-online.target"] if system else []), *engine_units],
         hardening=_hardening(unit, manager),
     )
+
+
+def _startable(command: tuple[str, ...]) -> tuple[str, ...]:
+    """systemd takes no program with a quote or a backslash in its path (systemd.service(5)); as an argument it takes any."""
+    return (*_SHELL, *command) if set(command[0]) & set("\"'\\") else command
+
+
+def _program_in(start: str) -> str:
+    """The program of an ``ExecStart=``."""
+    first, *further = _SHELL
+    shell = " ".join((quote(first), *map(quote_argument, further), ""))
+    if start.startswith(shell):
+        return unquote(start.removeprefix(shell)).replace("$$", "$")
+    return unquote(start)
 
 
 def _hardening(unit: SiteUnit, manager: Manager) -> list[str]:
@@ -284,7 +302,7 @@ def _read(path: Path, namespace: str) -> InstalledUnit | None:
         return InstalledUnit(path.name, path, FOREIGN, "", "")
     marks = [unquote(line.removeprefix(_MARK)) for line in lines if line.startswith(_MARK)]
     starts = [line.removeprefix("ExecStart=") for line in lines if line.startswith("ExecStart=")]
-    program = unquote(starts[0]) if starts else ""
+    program = _program_in(starts[0]) if starts else ""
     if marks:
         return InstalledUnit(path.name, path, OURS, marks[0], program)
     home = _home_in_reference(starts, namespace)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shlex
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -65,6 +66,14 @@ def bundles(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def host(trixie_system: System, bundles: Path, router_archive: Path) -> Iterator[MiniHost]:
     binds = {"/srv/bundles": bundles, "/srv/image": router_archive.parent}
     with MiniHost("bundle", tree=trixie_system.tree, binds=binds, users=("ada",)) as host:
+        yield host
+
+
+@pytest.fixture(scope="module")
+def docker_host(this_system: System, bundles: Path, router_archive: Path) -> Iterator[MiniHost]:
+    binds = {"/srv/bundles": bundles, "/srv/image": router_archive.parent}
+    with MiniHost("dock", tree=this_system.tree, binds=binds) as host:
+        host.ok("sh", "-c", "systemctl start docker && docker load -q -i /srv/image/router.tar", timeout=120)
         yield host
 
 
@@ -165,6 +174,51 @@ def test_a_namespace_that_somebody_uses_is_refused_and_left_as_it_is(there: Bund
 
 def test_removing_what_is_not_there_is_no_failure(there: BundleUser) -> None:
     assert "nothing to remove" in there.sh("sh /srv/bundles/west.sh -x -n nobody")
+
+
+ODD = "100%: $HOME \"q\" 'x' \\y é;&"
+
+
+def test_it_does_not_matter_what_the_directories_are_called(host: MiniHost) -> None:
+    """That of the bundle, and that which it installs into: neither for Python, nor for the shell, nor for systemd."""
+    there = BundleUser(host, "ada")
+    place = shlex.quote(f"/home/ada/{ODD}")
+    program = f"{place}/data/skupper/bundled/odd/current/bin/skupper-local"
+    there.sh(f"mkdir -p {place}/bundle && tar -xzf /srv/bundles/east.tar.gz -C {place}/bundle")
+    installer = f"cd {place}/bundle && XDG_DATA_HOME={place}/data ./install.sh -n odd"
+    assert "the program is here" in there.sh(f"{installer} -p linux")
+    there.sh(f"export XDG_DATA_HOME={place}/data; {program} listener delete one -n odd --wait configured")
+    there.systemctl("restart", "skupper-odd.service")
+    assert "running" in there.sh(f"XDG_DATA_HOME={place}/data {program} system status -n odd")
+    there.sh(f"{installer} -x")
+    there.sh(f"test ! -e {place}/data")
+    there.sh(f"rm -r {place}")
+    assert there.systemctl("list-units", "--all", "--no-legend", "skupper-*") == ""
+
+
+@pytest.mark.parametrize("image", ["ours", "official"])
+def test_a_bundle_runs_in_docker_is_upgraded_and_removed(
+    docker_host: MiniHost, image: str, request: pytest.FixtureRequest
+) -> None:
+    there = BundleUser(docker_host, "root")
+    reference = OUR_IMAGE
+    if image == "official":
+        archive = request.getfixturevalue("official_archive").read_bytes()
+        docker_host.path("/srv/official.tar").write_bytes(archive)
+        reference = there.sh("docker load -q -i /srv/official.tar").split(": ", 1)[1].strip()
+    before = there.sh(FILES)
+    environment = f"SKUPPER_ROUTER_IMAGE={reference}"
+    for bundle, listener in (("east", "one"), ("east2", "two")):
+        there.sh(f"mkdir /tmp/{bundle} && tar -xzf /srv/bundles/{bundle}.tar.gz -C /tmp/{bundle}")
+        there.sh(f"{environment} /tmp/{bundle}/install.sh -p docker -n east")
+        assert there.sh("docker ps --format '{{.Names}} {{.Image}}'") == f"east-skupper-router {reference}\n"
+        assert there.json("east", "listener status")["metadata"]["name"] == listener
+        assert there.json("east", "system status")["status"] == "running"
+    assert there.systemctl("is-active", "skupper-east.service") == "active"
+    there.sh("/tmp/east/install.sh -x -n east; rm -r /tmp/east /tmp/east2")
+    assert there.sh("docker ps -a --format '{{.Names}}'") == ""
+    assert reference in there.sh("docker images --format '{{.Repository}}:{{.Tag}}'")
+    assert there.sh(FILES) == before
 
 
 def test_a_bundle_runs_in_podman_with_a_router_image(host: MiniHost) -> None:

@@ -26,7 +26,7 @@ HOUSE: tuple[tuple[str, ...], ...] = (
     ("site", "pki"),
     ("resources", "router"),
     ("amqp", "http"),
-    ("entities", "management_messages", "tls", "assets"),
+    ("entities", "management_messages", "tls", "assets", "start"),
     ("errors", "plain_cryptography"),
 )
 """Top to bottom. A package or top-level module imports from lower lines only, never from its own line."""
@@ -102,7 +102,8 @@ OUTSIDE: dict[str, tuple[str, ...]] = {
     # processes: a router is started by its platform, the demonstration's web server by the demonstration
     "import subprocess": ("platforms/", "systemd/", "operations/demo.py"),
     "os.fork": ("platforms/linux/supervisor.py",),
-    "os.execve": ("platforms/linux/supervisor.py", "cli/bundled.py"),
+    "os.execv": ("cli/bundled.py",),
+    "os.execve": ("platforms/linux/supervisor.py",),
     "os.kill": ("host/processes.py", "platforms/linux/supervisor.py"),
     "import signal": (
         "host/processes.py",

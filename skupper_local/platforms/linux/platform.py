@@ -12,11 +12,11 @@ import os
 import select
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from skupper_local.assets import module_command
 from skupper_local.host import processes
 from skupper_local.host.processes import Process
 from skupper_local.platforms.face import (
@@ -45,9 +45,7 @@ class LinuxPlatform:
     def start(self, spec: RouterSpec) -> None:
         require_program(spec.program)
         arguments = (
-            sys.executable,
-            "-m",
-            "skupper_local.platforms.linux.supervisor",
+            *module_command("skupper_local.platforms.linux.supervisor"),
             str(spec.home),
             "--site-id",
             spec.site_id,

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from pathlib import Path
 from typing import ClassVar
 
+from skupper_local.assets import module_command
 from skupper_local.errors import InvalidRequestError, SkupperLocalError
 from skupper_local.host.programs import find_program, is_executable
 
@@ -73,7 +73,7 @@ def require_program(program: str) -> None:
 def command(program: str, configuration: Path) -> tuple[str, ...]:
     """The command line of a recorded program for a configuration file."""
     if program == EMBEDDED:
-        return (sys.executable, "-m", "skupper_local.router.main", "-c", str(configuration))
+        return (*module_command("skupper_local.router.main"), "-c", str(configuration))
     return (program, "-c", str(configuration))
 
 

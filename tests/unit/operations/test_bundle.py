@@ -232,8 +232,8 @@ def test_a_copy_that_broke_off_is_refused_before_anything_is_done(target: Target
 
 
 def test_words_of_a_script_are_quoted() -> None:
-    text = render_script("program.sh.j2", library="/a b/$(x)'", python="/usr/bin/python3", module="m")
-    assert "PYTHONPATH='/a b/$(x)'\"'\"'' " in text
+    text = render_script("program.sh.j2", command=("/usr/bin/python3", "/a b:c/$(x)'", "m"))
+    assert "exec /usr/bin/python3 '/a b:c/$(x)'\"'\"'' m \"$@\"\n" in text
 
 
 def test_a_wrong_platform_is_refused(target: Target, declared: Path) -> None:

@@ -118,6 +118,10 @@ def test_names_of_any_kind_are_read_back(unit: SiteUnit, manager: Manager, tmp_p
     found = installed_unit("west", manager)
     assert found is not None
     assert (found.home, found.program) == (str(home), unit.command[0])
+    start = settings(render_unit(unit, manager))["ExecStart"]
+    assert start.startswith('"/bin/sh" "-c" '), (
+        "systemd takes no program with a quote or a backslash in its path"
+    )
 
 
 def test_a_directory_that_no_unit_can_name_is_refused(unit: SiteUnit, manager: Manager) -> None:
