@@ -190,9 +190,7 @@ def observe(answers: Answers, *, remote_routers: Mapping[str, Answers] | None = 
     tcp_connectors = {
         _text(entity, "name"): _endpoint(entity) for entity in _entities(answers, "tcpConnector")
     }
-    nodes = {
-        _text(node, "id") for node in _entities(answers, "router.node") if _text(node, "nextHop") != "(self)"
-    }
+    nodes = {_text(node, "id") for node in _entities(answers, "router.node") if can_be_reached(node)}
     return ObservedRouter(
         router_id=router_id,
         nodes=frozenset(nodes - {router_id, ""}),
@@ -214,11 +212,11 @@ def neighbours_in(answers: Answers) -> tuple[set[str], set[str]]:
 
     Of the texts of a remote router only those count that can be ids.
     """
-    nodes = {_text(node, "id") for node in _entities(answers, "router.node")}
+    nodes = {_text(node, "id") for node in _entities(answers, "router.node") if can_be_reached(node)}
     attached = [
         connection
         for connection in map(_connection, _entities(answers, "connection"))
-        if connection.role == "edge"
+        if connection.role == "edge" and connection.up
     ]
     interiors = nodes | {connection.container for connection in attached if not connection.incoming}
     edges = {connection.container for connection in attached if connection.incoming}
@@ -227,6 +225,14 @@ def neighbours_in(answers: Answers) -> tuple[set[str], set[str]]:
 
 def _may_be_id(text: str) -> bool:
     return bool(text) and text.isprintable() and not {"/", " "} & set(text)
+
+
+def can_be_reached(node: Mapping[str, Any]) -> bool:
+    """Whether a router leads to another one: over a link of its own, or by a next router. It goes on naming a router that is
+    lost for a minute, without either."""
+    if node.get("nextHop") == "(self)":
+        return False
+    return node.get("routerLink") is not None or bool(node.get("nextHop"))
 
 
 def _entities(answers: Answers, short: str) -> Iterator[Mapping[str, Any]]:

@@ -69,9 +69,14 @@ def test_nothing_is_called_missing_while_the_routers_of_other_sites_are_silent()
 
 def test_a_router_knows_those_it_routes_to_and_those_attached() -> None:
     said: dict[str, list[dict[str, object]]] = {
-        "router.node": [{"id": "east"}, {"id": "mad/$management"}, {"id": 7}, {}],
+        "router.node": [
+            {"id": "east", "routerLink": 1},
+            *({"id": wrong, "routerLink": 2} for wrong in ("mad/$management", 7, None)),
+            {"id": "gone"},
+        ],
         "connection": [
             {"container": "rim", "role": "edge", "dir": "in"},
+            {"container": "leaving", "role": "edge", "dir": "in", "operStatus": "closing"},
             {"container": "hub", "role": "edge", "dir": "out"},
             {"container": "east", "role": "inter-router", "dir": "in"},
             {"container": "client", "role": "normal", "dir": "in"},

@@ -44,7 +44,7 @@ def answers(**changed: Any) -> dict[str, list[dict[str, Any]]]:
     """What a router says when everything of WEST is well."""
     said: dict[str, list[dict[str, Any]]] = {
         "router": [{"id": "west-6c1b0c6e"}],
-        "router.node": [{"id": "west-6c1b0c6e", "nextHop": "(self)"}, {"id": EAST, "nextHop": None}],
+        "router.node": [{"id": "west-6c1b0c6e", "nextHop": "(self)"}, {"id": EAST, "routerLink": 0}],
         "connection": [OUT],
         "connector": [{"name": "link-go-east", "host": "192.168.1.20", "port": "55671", **LINK_UP}],
         "listener": [{"name": name} for name in ("skupper-local-normal", "west-inter-router", "west-edge")],
@@ -361,6 +361,21 @@ def test_a_connection_without_routing_is_not_a_link_yet() -> None:
     assert summary(judged(answers(connection=[]))["Link link-go-east"])[0] == "Pending"
 
 
+def test_a_router_that_is_lost_counts_for_no_site_although_it_is_still_named() -> None:
+    here = {"id": "west-6c1b0c6e", "nextHop": "(self)"}
+    beyond = {"id": "north-1753277107-482913577", "nextHop": EAST, "routerLink": None}
+    reached = [here, {"id": EAST, "nextHop": None, "routerLink": 0}, beyond]
+    lost = [here, {"id": EAST, "nextHop": None, "routerLink": None, "cost": 1}, {**beyond, "nextHop": None}]
+
+    def sites(said: dict[str, Any]) -> int:
+        found = with_statuses(active_resources(model_of(WEST)), observe(said), site_id=SITE_ID, now=NOW)
+        (number,) = [int(item.status["sitesInNetwork"]) for item in found if item.title == "Site west"]
+        return number
+
+    assert sites(answers(router_node=reached)) == 3
+    assert sites(answers(router_node=lost, connection=[], connector=[])) == 1
+
+
 def test_an_edge_link_needs_no_routing_protocol() -> None:
     text = site(edge=True) + LINK + SECRET
     resources = active_resources(model_of(text, router_kind="skrouterd"))
@@ -489,7 +504,7 @@ def rows(said: dict[str, Any] | None, text: str = WEST) -> list[tuple[str, bool,
 
 
 def test_link_status_shows_both_directions() -> None:
-    nodes = [{"id": EAST}, {"id": IN["container"]}]
+    nodes = [{"id": EAST, "routerLink": 0}, {"id": IN["container"], "routerLink": 1}]
     assert rows(answers(connection=[OUT, IN], router_node=nodes)) == [
         ("link-go-east", True, "Ready", "east", "OK"),
         ("north-1753277107-482913577", False, "Ready", "north", "OK"),
@@ -517,7 +532,10 @@ def test_without_a_router_outgoing_links_are_shown_as_pending() -> None:
 
 def test_names_from_other_routers_are_harmless() -> None:
     evil = "\x1b[31m" + "x" * 5000 + "\n"
-    said = answers(connection=[{**IN, "container": evil, "reason": evil}], router_node=[{"id": evil[:253]}])
+    said = answers(
+        connection=[{**IN, "container": evil, "reason": evil}],
+        router_node=[{"id": evil[:253], "routerLink": 1}],
+    )
     (row,) = [row for row in link_rows(active_resources(model_of(WEST)), observe(said)) if not row.outgoing]
     for text in (row.name, row.remote_site, row.message):
         assert text.isprintable()
