@@ -15,6 +15,7 @@ from skupper_local.namespace.lock import HeldLock
 from skupper_local.namespace.records import read_choices, read_platform
 from skupper_local.operations.containers import read_reach
 from skupper_local.operations.declarations import read_declarations
+from skupper_local.operations.expiry import expired_certificates
 from skupper_local.operations.router import observe_router
 from skupper_local.operations.servers import with_servers
 from skupper_local.resources import encode_resource, file_name
@@ -37,7 +38,8 @@ def record_statuses(held: HeldLock, *, down_reason: str = "") -> None:
         observed, reason = (None, down_reason) if down_reason else observe_router(paths, _SECONDS)
         reach = read_reach(paths)
         observed = with_servers(observed, before, reach, read_platform(paths) or "")
-        now = datetime.fromtimestamp(time.time(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        moment = datetime.fromtimestamp(time.time(), UTC)
+        now = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
         judged = with_statuses(
             before,
             observed,
@@ -45,6 +47,7 @@ def record_statuses(held: HeldLock, *, down_reason: str = "") -> None:
             now=now,
             down_reason=reason,
             reach=reach,
+            expired=expired_certificates(paths, before, moment),
         )
         changed = [new for old, new in zip(before, judged, strict=True) if old != new]
         if not changed:

@@ -18,6 +18,7 @@ from skupper_local.namespace.records import DesiredState, read_choices, read_des
 from skupper_local.operations.adoption import REFERENCE_KEEPER, forgotten_router
 from skupper_local.operations.containers import reach_now, read_reach
 from skupper_local.operations.declarations import Declarations, read_declarations
+from skupper_local.operations.expiry import expired_certificates
 from skupper_local.operations.preparation import read_configuration, router_id_in
 from skupper_local.operations.router import STATUS_SECONDS, observe_router
 from skupper_local.operations.servers import with_servers
@@ -233,7 +234,8 @@ def _judge(
     reason: str,
     where: Whereabouts,
 ) -> tuple[tuple[Resource, ...], tuple[LinkRow, ...]]:
-    now = datetime.fromtimestamp(time.time(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    moment = datetime.fromtimestamp(time.time(), UTC)
+    now = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
     declared = declarations.resources
     generated = _generated_accesses(paths, declared)
     site_id = read_choices(paths).site_id
@@ -250,8 +252,15 @@ def _judge(
             former=read_reach(paths),
         )
     observed = with_servers(observed, declared, reach, placement.platform)
+    active = (*declared, *generated)
     resources = with_statuses(
-        (*declared, *generated), observed, site_id=site_id, now=now, down_reason=reason, reach=reach
+        active,
+        observed,
+        site_id=site_id,
+        now=now,
+        down_reason=reason,
+        reach=reach,
+        expired=expired_certificates(paths, active, moment),
     )
     return resources, link_rows(resources, observed, down_reason=reason)
 

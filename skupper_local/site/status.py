@@ -78,14 +78,18 @@ def with_statuses(
     now: str,
     down_reason: str = "",
     reach: Reach | None = None,
+    expired: Mapping[str, str] | None = None,
 ) -> tuple[Resource, ...]:
     """The active resources with their statuses of this moment, of a router that stands where ``reach`` says.
+
+    ``expired`` has the names of credentials whose certificate is no longer valid, and until when it was: a router goes on
+    showing it, and nobody accepts it.
 
     ``observed`` is None when the router does not answer; ``down_reason`` then says why. ``now`` (RFC 3339, UTC) becomes the
     transition time of conditions that changed since the status the resource carries.
     """
     resources = tuple(resources)
-    judge = _Judge(resources, observed, site_id, down_reason or NOT_RUNNING, reach or Reach())
+    judge = _Judge(resources, observed, site_id, down_reason or NOT_RUNNING, reach or Reach(), expired or {})
     return tuple(judge.judged(resource, now) for resource in resources)
 
 
@@ -128,6 +132,7 @@ class _Judge:
     site_id: str
     down: str
     reach: Reach = field(default_factory=Reach)
+    expired: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.accesses = [
@@ -233,6 +238,8 @@ class _Judge:
         elif socket.up is False and socket.message:
             message = f"cannot listen on {listener.host}:{listener.port}: {_clean(socket.message)}"
             configured = Condition("Configured", ERROR, message)
+        else:
+            configured = self.shown(configured, listener.tls_credentials)
         if not reachable:
             matched = Condition("Matched", PENDING, "No matching connectors")
         elif socket and socket.up is False:
@@ -241,6 +248,15 @@ class _Judge:
             **self.place_in_network(listener.port),
             "hasMatchingConnector": reachable,
         }
+
+    def shown(self, good: Condition, credentials: str) -> Condition:
+        """Good unless the certificate that is shown to the other side has expired."""
+        end = self.expired.get(credentials)
+        if not credentials or end is None:
+            return good
+        return Condition(
+            good.type, ERROR, f"its certificate {credentials} has expired at {end}; nobody accepts it"
+        )
 
     def place_in_network(self, port: int) -> dict[str, Any]:
         """Where containers reach a listener whose router is in an engine network."""
@@ -267,6 +283,8 @@ class _Judge:
             configured, socket = Condition("Configured", PENDING, _RELOAD), None
         elif socket.up is False and socket.message:
             configured = Condition("Configured", ERROR, f"cannot listen on {place}: {_clean(socket.message)}")
+        else:
+            configured = self.shown(configured, listener.tls_credentials)
         reachable = [key for key in strategy.routing_keys if self.observed.destinations.get(key, 0) > 0]
         has_destination = bool(reachable or (socket and socket.up))
         if not has_destination:
@@ -294,6 +312,8 @@ class _Judge:
         present = self.present.get(f"connector/{connector.name}", set())
         if configured.state == READY and present - wanted:
             configured = Condition("Configured", PENDING, _RELOAD)
+        if configured.state == READY and connector.use_client_cert:
+            configured = self.shown(configured, connector.tls_credentials)
         matched = Condition("Matched")
         has_listener = connector.routing_key in self.listener_keys
         if not has_listener:
@@ -393,7 +413,7 @@ class _Judge:
                 if role.name != "edge" or len(access.roles) == 1:
                     return Condition("Resolved", ERROR, f"cannot listen on port {port}{reason}")
                 remark = f"edge sites cannot link here{reason}"
-        return Condition("Resolved", READY, remark)
+        return self.shown(Condition("Resolved", READY, remark), access.tls_credentials or access.name)
 
     # Rows of link status.
 

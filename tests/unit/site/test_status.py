@@ -17,6 +17,7 @@ from .samples import (
     NOW,
     SECRET,
     SITE_ID,
+    access,
     connector,
     document,
     listener,
@@ -374,6 +375,31 @@ def test_a_router_that_is_lost_counts_for_no_site_although_it_is_still_named() -
 
     assert sites(answers(router_node=reached)) == 3
     assert sites(answers(router_node=lost, connection=[], connector=[])) == 1
+
+
+def test_whoever_shows_a_certificate_that_has_expired_is_not_ready() -> None:
+    text = site() + access("go") + listener("web", 8443, tlsCredentials="crt")
+    text += connector("db", 5432, tlsCredentials="crt")
+    text += connector("shop", 5433, tlsCredentials="own", useClientCert=True)
+    servers = [
+        {"name": f"connector/{name}@127.0.0.1", "host": "127.0.0.1", "port": port, "address": name, **UP}
+        for name, port in (("db", 5432), ("shop", 5433))
+    ]
+    web = {"name": "listener/web", "host": "0.0.0.0", "port": "8443", "address": "web", **UP}
+    accesses = [
+        {"name": f"go-{role}", "host": "", "port": port, **UP}
+        for role, port in (("inter-router", "55671"), ("edge", "45671"))
+    ]
+    said = answers(tcpListener=[web], tcpConnector=servers, listener=accesses)
+    end = dict.fromkeys(("crt", "own", "go"), "2026-01-01 00:00 UTC")
+    good, bad = judged(said, text), judged(said, text, expired=end)
+    message = "its certificate crt has expired at 2026-01-01 00:00 UTC; nobody accepts it"
+    for title, name in (("Listener web", "crt"), ("Connector shop", "own")):
+        assert condition(good[title], "Configured")["status"] == "True"
+        assert condition(bad[title], "Configured")["message"] == message.replace("crt", name)
+    assert bad["Connector db"].status == good["Connector db"].status  # it shows none
+    assert summary(good["RouterAccess go"]) == ("Ready", "OK")
+    assert summary(bad["RouterAccess go"]) == ("Error", message.replace("crt", "go"))
 
 
 def test_an_edge_link_needs_no_routing_protocol() -> None:
