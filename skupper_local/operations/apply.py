@@ -135,7 +135,7 @@ def apply_sources(
     """Declare every resource in the sources; its namespace becomes the target's. Those ``instead_of``, by kind and name, go in
     the same step.
 
-    Raises InvalidResourcesError with every problem of all sources, and SiteExistsError; then nothing has changed.
+    Raises InvalidResourcesError with every problem of all sources, a second Site among them; then nothing has changed.
     """
     platform_of(target)
     resources, warnings = decoded_sources(sources)

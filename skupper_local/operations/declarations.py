@@ -148,8 +148,8 @@ def declare(
 ) -> tuple[Written, ...]:
     """Write declarations, all or none, each to the file named after it.
 
-    ``overwrite`` lets a resource of the same kind and name be changed (``system apply``); ``force`` lets ``create`` do so too,
-    and lets another Site take the place of the one that is there. ``instead_of`` are declarations, by kind and name, that go in
+    ``overwrite`` lets a resource of the same kind and name be changed (``system apply``), but no second Site come; ``force``
+    lets ``create`` do so too, and lets another Site take the place of the one that is there. ``instead_of`` are declarations, by kind and name, that go in
     the same step. Raises AlreadyDeclaredError, SiteExistsError, DeclaredElsewhereError, and InvalidResourcesError for what
     contradicts itself or what is declared; then nothing has changed.
     """
@@ -166,7 +166,7 @@ def declare(
             written.append(Written(gone.resource, Outcome.DELETED, gone.path, gone.path.read_bytes()))
     for resource in resources:
         resource = in_namespace(resource, held.paths.name)
-        if isinstance(resource, Site):
+        if isinstance(resource, Site) and not overwrite:  # else it is told with every other contradiction
             if new_site:
                 raise _site_exists(held.paths, new_site, resource.name)
             new_site = resource.name

@@ -73,7 +73,7 @@ from skupper_local.platforms.engine import (
 from skupper_local.platforms.face import SYSTEMD, Placement, RouterReport, RouterSpec, platform_at
 from skupper_local.platforms.linux.program import EMBEDDED, require_program
 from skupper_local.platforms.record import RouterRecordError, read_router_record
-from skupper_local.resources import InvalidResourcesError
+from skupper_local.resources import InvalidResourcesError, Resource, RouterAccess
 from skupper_local.site.capabilities import declared_by
 from skupper_local.site.state import SiteState, assemble, place_of
 
@@ -244,12 +244,20 @@ def require_ready(paths: NamespacePaths, change: PlannedChange) -> None:
 
     def called(entity: Entity) -> str:
         resource = declared_by(model, entity)
-        return f"{resource.title} ({place_of(resource)})"
+        return f"{resource.title} ({place_of(resource, _port_field(resource, entity))})"
 
     sockets = sockets_on_machine(wanted.prepared.configuration, wanted.spec.container, called=called)
     held = sockets_on_machine(running_configuration(paths, change.former), former)
     require_apart(sockets, held, sockets_of_others(paths))
     require_free(sockets, held)
+
+
+def _port_field(resource: Resource, entity: Entity) -> str:
+    """Where in a declaration stands the port that an entity of the router listens on."""
+    if not isinstance(resource, RouterAccess):
+        return "spec.port"
+    roles = (index for index, role in enumerate(resource.roles) if entity.name.endswith(f"-{role.name}"))
+    return f"spec.roles[{next(roles, 0)}].port"
 
 
 # Parts.

@@ -89,7 +89,8 @@ def derive(state: SiteState, facts: SiteFacts) -> SiteModel:
     derivation.check(model)
     if derivation.problems:
         raise InvalidResourcesError(
-            derivation.problems, what="The declarations do not make a site that can run here"
+            sorted(derivation.problems, key=lambda problem: (problem.source, problem.line)),
+            what="The declarations do not make a site that can run here",
         )
     return model
 

@@ -159,11 +159,11 @@ def problem_at(resource: Resource, path: str, value: object, rule: str) -> Probl
     return Problem(origin.source, origin.line_of(path), subject, path, said, rule)
 
 
-def place_of(resource: Resource) -> str:
-    """Where a resource was declared, for the middle of a sentence."""
+def place_of(resource: Resource, path: str = "") -> str:
+    """Where a resource, or one of its fields, was declared, for the middle of a sentence."""
     if resource.origin is None:
         return "another declaration"
-    return f"{resource.origin.source}:{resource.origin.line}".removesuffix(":0")
+    return f"{resource.origin.source}:{resource.origin.line_of(path)}".removesuffix(":0")
 
 
 @dataclass(eq=False, repr=False)

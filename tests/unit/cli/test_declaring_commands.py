@@ -242,6 +242,45 @@ def test_apply_is_all_or_nothing(skupper: Run, data_home: Path, tmp_path: Path) 
     assert not data_home.exists()
 
 
+def test_apply_tells_a_second_site_with_every_other_contradiction(
+    skupper: Run, data_home: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "site.yaml"
+    sites = "apiVersion: skupper.io/v2alpha1\nkind: Site\nmetadata: {name: one}\n---\n"
+    sites += "apiVersion: skupper.io/v2alpha1\nkind: Site\nmetadata: {name: two}\n"
+    file.write_text(sites)
+    ran = skupper(f"system apply -f {file}")
+    assert ran.status == 2
+    assert f"{file}:5: Site two: is a second site: {file}:1 declares Site one" in ran.err
+    assert not list((data_home / "namespaces/default/input/resources").glob("*.yaml"))
+    skupper("site create west")
+    listeners = "".join(
+        f"---\napiVersion: skupper.io/v2alpha1\nkind: Listener\nmetadata: {{name: {name}}}\n"
+        "spec: {routingKey: a, host: 127.0.0.1, port: 1}\n"
+        for name in "ab"
+    )
+    file.write_text("apiVersion: skupper.io/v2alpha1\nkind: Site\nmetadata: {name: east}\n" + listeners)
+    ran = skupper(f"system apply -f {file}")
+    assert ran.status == 2
+    assert f"{file}:1: Site east: is a second site" in ran.err
+    assert f"{file}:11: Listener b: spec.port" in ran.err
+    assert "--force" not in ran.err  # which apply does not have
+
+
+def test_a_port_that_is_taken_is_named_with_its_line(skupper: Run, data_home: Path) -> None:
+    resources = data_home / "namespaces/default/input/resources"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert skupper("site create west").status == 0
+        (resources / "web.yaml").write_text(
+            "apiVersion: skupper.io/v2alpha1\nkind: Listener\nmetadata: {name: web}\nspec:\n"
+            f"  routingKey: web\n  host: 127.0.0.1\n  port: {port}\n"
+        )
+        ran = skupper("system start -p linux")
+    assert ran.status == 1
+    assert f"Listener web ({resources}/web.yaml:7): 127.0.0.1:{port}: address already in use" in ran.err
+
+
 def test_apply_counts_what_was_added_changed_and_unchanged(skupper: Run, tmp_path: Path) -> None:
     file = tmp_path / "site.yml"
     site = "apiVersion: skupper.io/v2alpha1\nkind: Site\nmetadata: {name: west, namespace: elsewhere}\n"
