@@ -149,9 +149,9 @@ def declare(
     """Write declarations, all or none, each to the file named after it.
 
     ``overwrite`` lets a resource of the same kind and name be changed (``system apply``), but no second Site come; ``force``
-    lets ``create`` do so too, and lets another Site take the place of the one that is there. ``instead_of`` are declarations, by kind and name, that go in
-    the same step. Raises AlreadyDeclaredError, SiteExistsError, DeclaredElsewhereError, and InvalidResourcesError for what
-    contradicts itself or what is declared; then nothing has changed.
+    lets ``create`` do so too, and lets another Site take the place of the one that is there. ``instead_of`` are declarations,
+    by kind and name, that go in the same step. Raises AlreadyDeclaredError, SiteExistsError, DeclaredElsewhereError, and
+    InvalidResourcesError for what contradicts itself or what is declared; then nothing has changed.
     """
     existing = read_declarations(held.paths.input_resources)
     transaction = held.transaction()

@@ -263,7 +263,7 @@ def test_apply_tells_a_second_site_with_every_other_contradiction(
     ran = skupper(f"system apply -f {file}")
     assert ran.status == 2
     assert f"{file}:1: Site east: is a second site" in ran.err
-    assert f"{file}:11: Listener b: spec.port" in ran.err
+    assert f"{file}:13: Listener b: spec.port" in ran.err
     assert "--force" not in ran.err  # which apply does not have
 
 
