@@ -71,7 +71,9 @@ def test_a_router_knows_those_it_routes_to_and_those_attached() -> None:
     said: dict[str, list[dict[str, object]]] = {
         "router.node": [
             {"id": "east", "routerLink": 1},
-            *({"id": wrong, "routerLink": 2} for wrong in ("mad/$management", 7, None)),
+            {"id": "mad/$management", "routerLink": 2},
+            {"id": 7, "routerLink": 3},
+            {"id": None, "routerLink": 4},
             {"id": "gone"},
         ],
         "connection": [
