@@ -118,13 +118,18 @@ def active_resources(model: SiteModel) -> tuple[Resource, ...]:
     )
 
 
+_ALL_INTERFACES = ("0.0.0.0", "::")  # noqa: S104 - names in a certificate
+"""Which the reference names when nothing is said about the address to bind."""
+
+
 def access_hosts(access: RouterAccess, facts: SiteFacts) -> tuple[str, ...]:
     """The names in the server certificate of a link access, in the order in which they are offered.
 
     What the user wrote and the address bound come first. An access on all interfaces for which the user wrote nothing gets
     what a remote can use: the host name and the addresses of this machine. What was asked for later is added. Where this
     machine can reach the access under its loopback names they are added, so that sites on one machine can be linked. A host
-    name that does not lead here from here comes last: others may know better.
+    name that does not lead here from here comes last: others may know better. The addresses that mean all interfaces follow:
+    to a client they mean its own machine, and the reference's tools link sites on one machine by them.
     """
     bound = access.bind_host
     everywhere = is_unspecified(bound)
@@ -132,11 +137,12 @@ def access_hosts(access: RouterAccess, facts: SiteFacts) -> tuple[str, ...]:
     addresses = [address for address in facts.addresses if is_offerable(address)] if everywhere else [bound]
     loopback = LOOPBACK_NAMES if everywhere or is_loopback(bound) else ()
     added = facts.added_hosts.get(access.name, ())
+    itself = () if not everywhere else (bound,) if bound else _ALL_INTERFACES
     if declared:
-        return distinct((*declared, *(() if everywhere else addresses), *added, *loopback))
+        return distinct((*declared, *(() if everywhere else addresses), *added, *loopback, *itself))
     known = [facts.hostname] if hostname_leads_here(facts, addresses) else []
     unknown = [facts.hostname] if facts.hostname and everywhere else []
-    return distinct((*known, *addresses, *added, *loopback, *unknown))
+    return distinct((*known, *addresses, *added, *loopback, *unknown, *itself))
 
 
 def hostname_leads_here(facts: SiteFacts, addresses: Iterable[str]) -> bool:

@@ -124,9 +124,9 @@ DIFFERENCES: tuple[Difference, ...] = (
         "link-access-names",
         Scope.CREDENTIALS,
         "the server certificate of a link access names the host name and the addresses a remote can use, and localhost "
-        "and 127.0.0.1 when the access can be reached there; neither 0.0.0.0, :: nor link-local addresses, unless the site "
-        "was the reference's and its certificate named them",
-        "every name in the certificate can be dialled, sites on one machine can be linked, and links that the reference "
+        "and 127.0.0.1 when the access can be reached there; no link-local addresses, unless the site was the reference's "
+        "and its certificate named them",
+        "every name in the certificate leads here, sites on one machine can be linked, and links that the reference "
         "gave away stay valid",
     ),
     Difference(

@@ -146,10 +146,11 @@ def link_to(access: Access, *, name: str, host: str, cost: int = 1, tls_credenti
 def static_link_files(model: SiteModel, access: Access, credentials: Mapping[str, bytes]) -> dict[str, str]:
     """The files of ``runtime/links`` for one access, by name: one for each host, signed by the access's own CA.
 
-    ``credentials`` are those of ``access.client_credentials``. These files are what the reference's tools look for.
+    ``credentials`` are those of ``access.client_credentials``. These files are what the reference's tools look for, for the
+    hosts that those expect (:func:`static_hosts`).
     """
     files: dict[str, str] = {}
-    for host in offered_hosts(model, access):
+    for host in static_hosts(model, access):
         file = f"link-{access.name}-{host}.yaml"
         if len(file) <= _LONGEST_FILE_NAME:
             documents = link_documents(access, name=f"link-{access.name}", host=host, credentials=credentials)
@@ -173,6 +174,17 @@ def default_host(model: SiteModel, access: Access) -> str:
 def offered_hosts(model: SiteModel, access: Access) -> tuple[str, ...]:
     """All hosts under which the access can be dialled and verified, the default one first."""
     return distinct((default_host(model, access), *_concrete(access.hosts)))
+
+
+def static_hosts(model: SiteModel, access: Access) -> tuple[str, ...]:
+    """The hosts of the static links, as the reference has them: what the user declared for the certificate and the address
+    bound, or all that is offered where nothing was declared; 0.0.0.0, which leads to the client's own machine, among them."""
+    declared = access.resource.subject_alternative_names
+    return tuple(
+        host
+        for host in (*offered_hosts(model, access), *filter(is_unspecified, access.hosts))
+        if not declared or not is_loopback(host) or host in (*declared, access.resource.bind_host)
+    )
 
 
 def covers(names: Iterable[str], host: str) -> bool:

@@ -107,18 +107,20 @@ def test_an_automatic_access_names_what_a_remote_can_use_and_the_loopback() -> N
         "2001:db8::5",
         "127.0.0.1",
         "localhost",
+        "0.0.0.0",
+        "::",
     )
 
 
 def test_a_host_name_that_leads_to_the_loopback_only_comes_last() -> None:
     model = model_of(LINKED, hostname_addresses=("127.0.1.1",))
     assert link_access(model).hosts[0] == "192.168.1.5"
-    assert link_access(model).hosts[-1] == "box.example"
+    assert link_access(model).hosts[-3:] == ("box.example", "0.0.0.0", "::")
 
 
 def test_a_machine_without_network_names_the_loopback() -> None:
     model = model_of(LINKED, addresses=(), hostname="", hostname_addresses=())
-    assert link_access(model).hosts == ("127.0.0.1", "localhost")
+    assert link_access(model).hosts == ("127.0.0.1", "localhost", "0.0.0.0", "::")
 
 
 @pytest.mark.parametrize(
@@ -130,11 +132,11 @@ def test_a_machine_without_network_names_the_loopback() -> None:
         ({"bindHost": "10.9.9.9", "subjectAlternativeNames": ["a.example"]}, ("a.example", "10.9.9.9")),
         (
             {"subjectAlternativeNames": ["a.example", "0.0.0.0", "::"]},
-            ("a.example", "127.0.0.1", "localhost"),
+            ("a.example", "127.0.0.1", "localhost", "0.0.0.0", "::"),
         ),
         (
             {"bindHost": "0.0.0.0"},
-            ("box.example", "192.168.1.5", "2001:db8::5", "127.0.0.1", "localhost"),
+            ("box.example", "192.168.1.5", "2001:db8::5", "127.0.0.1", "localhost", "0.0.0.0"),
         ),
     ],
 )

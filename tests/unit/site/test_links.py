@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skupper_local.resources import Endpoint, decode_documents, encode_documents
+from skupper_local.resources import Endpoint, Link, decode_documents, encode_documents
 from skupper_local.site.certificates import Purpose
 from skupper_local.site.links import (
     InvalidInvitationError,
@@ -148,6 +148,29 @@ def test_an_access_for_edge_sites_alone_makes_links_for_edge_sites_alone() -> No
         model_of(site() + access("a", "edge")).link_accesses[0], name="l", host="h", credentials=FILES
     )
     assert [endpoint.name for endpoint in link.endpoints] == ["edge"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "hosts"),
+    [
+        ({"bindHost": "0.0.0.0", "subjectAlternativeNames": ["my.site"]}, {"0.0.0.0", "my.site"}),
+        ({"bindHost": "10.9.9.9", "subjectAlternativeNames": ["my.site"]}, {"10.9.9.9", "my.site"}),
+        ({"bindHost": "127.0.0.1"}, {"127.0.0.1", "localhost"}),
+        ({"subjectAlternativeNames": ["localhost"]}, {"localhost", "0.0.0.0", "::"}),
+    ],
+)
+def test_static_links_are_for_what_was_declared_and_bound_as_in_the_reference(
+    spec: dict[str, object], hosts: set[str]
+) -> None:
+    model = model_of(site() + access("a", **spec))
+    (found,) = model.link_accesses
+    files = static_link_files(model, found, FILES)
+    assert {name.removeprefix("link-a-").removesuffix(".yaml") for name in files} == hosts
+    for host in hosts:
+        (_, link) = decode_documents(files[f"link-a-{host}.yaml"], "-").require()
+        assert isinstance(link, Link)
+        assert {endpoint.host for endpoint in link.endpoints} == {host}
+        assert covers(found.hosts, host)
 
 
 def test_static_links_have_the_reference_s_names_one_for_each_host() -> None:
