@@ -30,7 +30,7 @@ def print_created(created: Created, target: Target, next_step: str) -> tuple[Wri
         else:
             say(f"File written to {item.path}")
     if created.main.outcome is not Outcome.UNCHANGED and not takes_effect():
-        talk(f"next: {reload_step(target) if created.started else next_step}")
+        talk(f"next: {effect_step(target) if created.started else next_step}")
     return created.written
 
 
@@ -42,8 +42,35 @@ def print_deleted(deleted: Deleted, target: Target) -> tuple[Written, ...]:
         if not deleted.resources:
             say("Nothing to delete")
     if deleted.resources and deleted.started and not takes_effect():
-        talk(f"next: {reload_step(target)} (the router still runs with it)")
+        print_after_deletion(target)
     return deleted.written
+
+
+def print_after_deletion(target: Target) -> None:
+    """What to type when something was taken back from a site that was started."""
+    if _is_stopped(target):
+        return  # its next start does without
+    if has_site(target):
+        talk(f"next: {reload_step(target)} (the router still runs with it)")
+        return
+    flag = namespace_flag(target)
+    talk(f"next: {start_step(target)}")
+    talk(
+        f"note: the router runs on as it was; skupper-local system stop{flag} stops it, "
+        f"skupper-local system teardown{flag} removes it with its keys"
+    )
+
+
+def effect_step(target: Target) -> str:
+    """The command that brings declarations into effect where a site was started before: what was stopped, is started."""
+    return start_step(target) if _is_stopped(target) or not has_site(target) else reload_step(target)
+
+
+def _is_stopped(target: Target) -> bool:
+    """Whether the user stopped the site, so that a reload would leave it stopped."""
+    from skupper_local.namespace.records import DesiredState, read_desired_state
+
+    return read_desired_state(target.paths) is DesiredState.STOPPED
 
 
 def reload_step(target: Target) -> str:

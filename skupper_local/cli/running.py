@@ -9,8 +9,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from skupper_local.cli.answering import answers, answers_outcome, answers_resources
-from skupper_local.cli.declaring import namespace_flag, reload_step, start_step
+from skupper_local.cli.declaring import (
+    effect_step,
+    namespace_flag,
+    print_after_deletion,
+    reload_step,
+    start_step,
+)
 from skupper_local.cli.documents import print_documents
+from skupper_local.cli.failures import EXIT_INTERRUPTED
 from skupper_local.cli.terminal import say, talk, warn
 from skupper_local.cli.waiting import takes_effect
 
@@ -33,7 +40,7 @@ def print_applied(applied: Applied, target: Target, *, steps: bool = True) -> No
             say(f"{item.resource.title} {item.outcome.value}")
         say(f"Custom resources are applied: {', '.join(f'{count} {what}' for what, count in counts.items())}")
     if steps and not takes_effect() and (counts["added"] or counts["changed"]):
-        talk(f"next: {reload_step(target) if applied.started else start_step(target)}")
+        talk(f"next: {effect_step(target) if applied.started else start_step(target)}")
 
 
 def print_taken_back(taken: TakenBack, target: Target) -> None:
@@ -46,7 +53,7 @@ def print_taken_back(taken: TakenBack, target: Target) -> None:
         for resource in taken.absent:
             say(f"{resource.title} is not declared")
     if taken.removed and taken.started and not takes_effect():
-        talk(f"next: {reload_step(target)} (the router still runs with it)")
+        print_after_deletion(target)
 
 
 def print_started(outcome: Outcome, target: Target) -> None:
@@ -193,10 +200,14 @@ def confirm_teardown(target: Target, context: click.Context) -> bool:
     question = (
         f'Remove namespace "{target.namespace}" with all its declarations and keys ({target.paths.home})?'
     )
-    if click.confirm(question, err=True):
-        return True
-    talk("Nothing was removed")
-    return False
+    try:
+        agreed = click.confirm(question, err=True)
+    except click.Abort:
+        talk("\nNothing was removed")
+        context.exit(EXIT_INTERRUPTED)
+    if not agreed:
+        talk("Nothing was removed")
+    return agreed
 
 
 def print_raised(applied: Applied | None, outcome: Outcome, target: Target) -> None:

@@ -101,13 +101,13 @@ def new_site(
     check_arguments("Site", name, settings=given, kind_of_settings=Site, platform=platform_of(target))
     link_access = "default" if enable_link_access else ""
     site = Site(metadata=Metadata(name=name), link_access=link_access, edge=edge, settings=given)
-    _refuse_links_to_edge(site)
+    _refuse_links_to_edge(site, "--edge", "leave --enable-link-access away")
     return site
 
 
-def _refuse_links_to_edge(site: Site) -> None:
+def _refuse_links_to_edge(site: Site, flag: str, way_out: str) -> None:
     if site.edge and site.accepts_links:
-        raise refused("Site", "--edge", "true", "an edge site takes no links: leave link access disabled")
+        raise refused("Site", flag, "true", f"an edge site takes no links: {way_out}")
 
 
 def update_site(
@@ -137,7 +137,10 @@ def update_site(
             edge=site.edge if edge is None else edge,
             settings={**kept, **given},
         )
-        _refuse_links_to_edge(changed)
+        if edge:
+            _refuse_links_to_edge(changed, "--edge", "add --disable-link-access")
+        else:
+            _refuse_links_to_edge(changed, "--enable-link-access", "add --no-edge")
         written = declare(held, (changed,), force=True)
     return Created(written, target.paths.router_config.exists())
 

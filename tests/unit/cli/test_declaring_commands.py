@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import os
 import socket
@@ -12,7 +13,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.unit.cli.conftest import Run
+from skupper_local.namespace.paths import NamespacePaths
+from skupper_local.namespace.records import DesiredState, encode_desired_state
+from tests.unit.cli.conftest import Run, declare
 from tests.unit.operations.test_supplied_secrets import GOOD
 
 
@@ -468,3 +471,69 @@ def test_a_start_tells_empty_credentials_of_a_link_and_a_broken_declaration_toge
         f"{issuer}: ca.crt, tls.crt, tls.key missing or empty",
     ):
         assert said in ran.err
+
+
+def started(data_home: Path, state: DesiredState) -> None:
+    """As after a start, and a stop if that is the state wanted."""
+    paths = NamespacePaths.of("default", data_home)
+    paths.router_config.parent.mkdir(parents=True)
+    paths.router_config.write_text("[]")
+    paths.desired_state.parent.mkdir(parents=True, exist_ok=True)
+    paths.desired_state.write_bytes(encode_desired_state(state))
+
+
+def test_what_is_changed_of_a_stopped_site_is_brought_into_effect_by_a_start(
+    skupper: Run, data_home: Path
+) -> None:
+    declare(skupper, "site create west", "listener create a 1 --host 127.0.0.1")
+    started(data_home, DesiredState.STOPPED)
+    for words in ("listener create b 2 --host 127.0.0.1", "site update --enable-link-access"):
+        assert skupper(words).err == "next: skupper-local system start\n"
+    assert skupper("listener delete b").err == ""
+    assert skupper("site delete west").err == ""
+
+
+def test_a_site_that_is_deleted_while_it_runs_is_not_to_be_reloaded(skupper: Run, data_home: Path) -> None:
+    """A reload would be refused: there is no site to bring into effect."""
+    declare(skupper, "site create west", "listener create a 1 --host 127.0.0.1")
+    started(data_home, DesiredState.RUNNING)
+    assert skupper("listener delete a").err == (
+        "next: skupper-local system reload (the router still runs with it)\n"
+    )
+    said = skupper("site delete west").err
+    assert said.startswith("next: skupper-local site create ")
+    assert "skupper-local system teardown" in said
+    assert skupper("listener create b 2 --host 127.0.0.1").err.startswith("next: skupper-local site create ")
+
+
+@pytest.mark.parametrize(
+    ("site", "update", "said"),
+    [
+        ("--edge", "--enable-link-access", "--no-edge"),
+        ("--enable-link-access", "--edge", "--disable-link-access"),
+    ],
+)
+def test_an_edge_site_with_links_is_answered_with_the_flag_that_is_missing(
+    skupper: Run, site: str, update: str, said: str
+) -> None:
+    declare(skupper, f"site create west {site}")
+    ran = skupper(f"site update {update}")
+    assert ran.status == 2
+    assert f"Site: {update}: " in ran.err
+    assert f"add {said}" in ran.err
+    assert skupper(f"site update {update} {said}").status == 0
+
+
+def test_an_interrupted_question_says_that_nothing_was_removed(
+    skupper: Run, data_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    declare(skupper, "site create west")
+    monkeypatch.setattr("sys.stdin", Terminal(""))
+    ran = skupper("system teardown")
+    assert ran.status == 130
+    assert ran.err.endswith("Nothing was removed\n")
+    assert (data_home / "namespaces/default").exists()
