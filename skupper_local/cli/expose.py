@@ -68,8 +68,8 @@ def reach(context: click.Context, key: str, port: int | None, host: str, wait: s
 
     target = target_of(context)
     end = reach_key(target, key, port or 0, host=host)
-    if not answers(routingKey=key, host=host, port=end.port):
-        say(f"{key} is reached at {host}:{end.port}")
+    if not answers(routingKey=key, host=end.host, port=end.port):
+        say(f"{key} is reached at {end.host}:{end.port}")
     _tell_rest(end, target)
     if end.outcome and not wait_and_tell(target, wait, timeout, only={end.created.main.resource.title}):
         context.exit(1)

@@ -43,10 +43,11 @@ _ENDINGS = (".yaml", ".yml", ".json")
 
 @dataclass(frozen=True)
 class Source:
-    """A text of declarations and where it came from: a path, or ``-``."""
+    """A text of declarations and where it came from: a path, or ``-``. ``unread`` says why a file was passed over."""
 
     name: str
     text: str | bytes
+    unread: str = ""
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,10 @@ def read_sources(filename: str) -> tuple[Source, ...]:
                 else f"no file below it ends in {', '.join(_ENDINGS)}",
                 next_step="name the directory that holds the declarations",
             )
-        return tuple(Source(str(file.path), file.content) for file in found.files)
+        return (
+            *(Source(str(file.path), file.content) for file in found.files),
+            *(Source(str(item.path), "", item.reason) for item in found.passed_over),
+        )
     if filename != "-" and not filename.endswith(_ENDINGS) and os.path.lexists(filename):
         raise SourceUnreadableError(
             f"{filename} cannot be used",
@@ -183,6 +187,9 @@ def decoded_sources(sources: Iterable[Source]) -> tuple[tuple[Resource, ...], li
     warnings: list[str] = []
     names: list[str] = []
     for source in sources:
+        if source.unread:
+            warnings.append(f"{printable(source.name, limit=200)}: not read: {source.unread}")
+            continue
         decoded = decode_documents(source.text, source.name)
         resources.extend(decoded.resources)
         problems.extend(decoded.problems)

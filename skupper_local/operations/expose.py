@@ -1,11 +1,12 @@
 """The two ends of a service in one command each: ``expose`` offers a server of this machine, ``reach`` opens a port to one.
 
-Each declares what is missing and brings it into effect if the site runs; the same command again changes nothing. When it
-cannot be brought into effect, nothing is left declared.
+Each declares what is missing and brings it into effect if the site runs; the same command again changes nothing, whatever else
+is declared of that end. When it cannot be brought into effect, nothing is left declared.
 """
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -13,13 +14,15 @@ from skupper_local.errors import InvalidRequestError
 from skupper_local.host import ports
 from skupper_local.namespace.records import read_choices
 from skupper_local.operations.create import Created, create_connector, create_listener
-from skupper_local.operations.declarations import read_declarations
+from skupper_local.operations.declarations import Declared, Outcome, Written, read_declarations
 from skupper_local.operations.effect import take_effect
-from skupper_local.operations.lifecycle import Outcome
+from skupper_local.operations.errors import AlreadyDeclaredError
+from skupper_local.operations.lifecycle import Outcome as Effect
 from skupper_local.operations.spelling import name_like, no_site
 from skupper_local.operations.status import view_site
 from skupper_local.operations.target import Target
-from skupper_local.resources import Listener, MultiKeyListener, RouterAccess, name_rule
+from skupper_local.resources import Connector, Listener, MultiKeyListener, RouterAccess, name_rule
+from skupper_local.resources.settings import containers_followed
 from skupper_local.site.services import services
 from skupper_local.site.sockets import DEFAULT_PORTS
 
@@ -36,12 +39,16 @@ class ReachPortTakenError(InvalidRequestError):
 
 @dataclass(frozen=True)
 class ServiceEnd:
-    """What was declared, at which port, and what became of the router (None: the site does not run, and was left so)."""
+    """What was declared, at which port, and what became of the router (None: the site does not run, and was left so).
+
+    ``host`` is the address of this machine at which a service is reached.
+    """
 
     key: str
     port: int
     created: Created
-    outcome: Outcome | None
+    outcome: Effect | None
+    host: str = ""
 
 
 def expose(
@@ -54,8 +61,36 @@ def expose(
     _require_site(target)
     key = key or name
     name = name or (_name_for(key) if key else f"port-{port}")
-    created = create_connector(target, name, port, host=host, routing_key=key or name)
-    return ServiceEnd(key or name, port, created, take_effect(target, created.written))
+    key = key or name
+    present = read_declarations(target.paths.input_resources).find("Connector", name)
+    if present:
+        _require_same(target, present, key, host, port)
+        created = _unchanged(target, present)
+    else:
+        created = create_connector(target, name, port, host=host, routing_key=key)
+    return ServiceEnd(key, port, created, take_effect(target, created.written))
+
+
+def _require_same(target: Target, present: Declared, key: str, host: str, port: int) -> None:
+    """Refuse to offer another server than the connector of that name does."""
+    found = present.resource
+    assert isinstance(found, Connector)
+    if (found.routing_key, found.host, found.port) == (key, host, port):
+        return
+    change = ["skupper-local", "connector", "update", found.name, "--port", str(port), "--host", host]
+    change += ["--routing-key", key] if found.routing_key != key else []
+    server = found.host or str(containers_followed(found) or "another server")
+    raise AlreadyDeclaredError(
+        f"{found.title} is declared already, for another server or key",
+        why=f"{present.path} offers {server}:{found.port} under routing key {found.routing_key}",
+        next_step=f"change it: {shlex.join([*change, '-n', target.namespace])}\n"
+        f"or offer the server beside it, under another name: --name {found.name}-{port}",
+    )
+
+
+def _unchanged(target: Target, present: Declared) -> Created:
+    written = Written(present.resource, Outcome.UNCHANGED, present.path)
+    return Created((written,), target.paths.router_config.exists())
 
 
 def reach(target: Target, key: str, port: int = 0, *, host: str = LOOPBACK) -> ServiceEnd:
@@ -66,16 +101,31 @@ def reach(target: Target, key: str, port: int = 0, *, host: str = LOOPBACK) -> S
     """
     _require_site(target)
     present = _present(target, key)
-    if present and port not in (0, present.port):
-        raise ReachPortTakenError(
-            f"Routing key {key} is reached at port {present.port} already",
-            why=f"listener {present.name} is declared for it",
-            next_step=f"use that port, or delete it first: skupper-local listener delete {present.name} -n {target.namespace}",
+    if present:
+        listener = present.resource
+        assert isinstance(listener, Listener)
+        if port not in (0, listener.port):
+            raise ReachPortTakenError(
+                f"Routing key {key} is reached at port {listener.port} already",
+                why=f"listener {listener.name} is declared for it",
+                next_step=f"use that port, or delete it first: skupper-local listener delete {listener.name} "
+                f"-n {target.namespace}",
+            )
+        created = _unchanged(target, present)
+        return ServiceEnd(
+            key, listener.port, created, take_effect(target, created.written), host=listener.host
         )
-    port = port or (present.port if present else _choose_port(target, key, host))
-    name = present.name if present else _name_for(key)
-    created = create_listener(target, name, port, host=present.host if present else host, routing_key=key)
-    return ServiceEnd(key, port, created, take_effect(target, created.written))
+    port = port or _choose_port(target, key, host)
+    name = _name_for(key)
+    try:
+        created = create_listener(target, name, port, host=host, routing_key=key)
+    except AlreadyDeclaredError as error:
+        words = ["skupper-local", "listener", "create", f"{name}-{port}", str(port), "--routing-key", key]
+        error.next_step = (
+            f"give it another name: {shlex.join([*words, '--host', host, '-n', target.namespace])}"
+        )
+        raise
+    return ServiceEnd(key, port, created, take_effect(target, created.written), host=host)
 
 
 def _name_for(key: str) -> str:
@@ -88,10 +138,10 @@ def _require_site(target: Target) -> None:
         raise no_site(target.paths)
 
 
-def _present(target: Target, key: str) -> Listener | None:
+def _present(target: Target, key: str) -> Declared | None:
     for item in read_declarations(target.paths.input_resources).of_kind("Listener"):
         if isinstance(item.resource, Listener) and item.resource.routing_key == key:
-            return item.resource
+            return item
     return None
 
 

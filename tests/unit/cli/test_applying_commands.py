@@ -177,3 +177,10 @@ def test_a_setting_is_found_at_its_own_line(skupper: Run, data_home: Path) -> No
     ran = skupper("system start -p linux --router embedded")
     assert ran.status == 2
     assert f"{resources}/site.yaml:7: Site west: spec.settings.memory" in ran.err
+
+
+def test_what_looks_like_a_declaration_and_is_not_read_is_named(skupper: Run, files: Path) -> None:
+    (files / "gone.yaml").symlink_to(files / "nowhere")
+    ran = skupper("system", "apply", "-f", str(files))
+    assert ran.status == 0
+    assert f"warning: {files}/gone.yaml: not read: a link to nothing" in ran.err

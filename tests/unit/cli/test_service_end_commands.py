@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -36,6 +37,33 @@ def test_the_same_again_is_no_mistake_and_another_server_is(skupper: Run) -> Non
     ran = skupper("expose 9090 --as backend")
     assert ran.status == 2
     assert "already-declared" in ran.err
+
+
+def test_the_way_out_of_a_name_that_is_taken_can_be_typed(skupper: Run) -> None:
+    assert skupper("expose 8080 --as backend").status == 0
+    for words in ("expose 9090 --as backend", "expose 8080 --as other --name backend"):
+        ran = skupper(words)
+        assert "--force" not in ran.err  # which expose does not have
+        (line,) = [line for line in ran.err.splitlines() if "skupper-local connector update" in line]
+        assert skupper(line.partition("skupper-local ")[2]).status == 0
+        assert skupper(words).status == 0
+    skupper("listener create shop 8081 --routing-key another")
+    ran = skupper("reach shop 8082")
+    assert (ran.status, "--force" in ran.err) == (2, False)
+    (line,) = [line for line in ran.err.splitlines() if "skupper-local listener create" in line]
+    assert skupper(line.partition("skupper-local ")[2]).status == 0
+    assert skupper("reach shop 8082").out == f"shop is reached at {HOST}:8082\n"
+
+
+def test_an_end_with_more_to_it_is_the_same_end(skupper: Run, data_home: Path) -> None:
+    skupper("connector create backend 8080 --host localhost --type tcp")
+    skupper("listener create web 8081 --routing-key backend --host 127.0.0.5 --observer none")
+    files = sorted((data_home / "namespaces/default/input/resources").iterdir())
+    before = [file.read_bytes() for file in files]
+    assert skupper("expose 8080 --as backend").status == 0
+    assert skupper("reach backend").out == "backend is reached at 127.0.0.5:8081\n"
+    assert skupper("reach backend 8081 -o json").status == 0
+    assert [file.read_bytes() for file in files] == before
 
 
 def test_without_a_key_the_port_names_the_service(skupper: Run) -> None:
