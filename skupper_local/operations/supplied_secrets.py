@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
 from skupper_local.namespace.resource_files import CredentialFiles
-from skupper_local.pki.credentials import CA_FILE, CERTIFICATE_FILE, CredentialsSource
+from skupper_local.pki.credentials import CA_FILE, CERTIFICATE_FILE, FILES, CredentialsSource
 from skupper_local.resources import Certificate, Link, Problem, Resource, RouterAccess, Secret, Site
 from skupper_local.site.certificates import LOCAL_CA, SERVICE_CA, SITE_CA
 from skupper_local.site.state import LINK_FILES, problem_at
@@ -75,33 +75,49 @@ def problems_of_supplied(
     signing = {SITE_CA, SERVICE_CA, LOCAL_CA}
     signing |= {str(getattr(item, field, "")) for item in resources for field in ("issuer", "ca")}
     signing |= {item.name for item in resources if isinstance(item, Certificate)}
-    wanted = [certificates[name] for name in sorted(certificates.keys() & named - of_links)]
-    # Who shows no certificate needs a CA alone.
-    wanted = [item for item in wanted if item.filled != (CA_FILE,)]
-    wanted += [issuers[name] for name in sorted(issuers.keys() & signing)]
-    return [problem for item in wanted for problem in _problems_of_set(item, now)]
+    found: list[Problem] = []
+    for name in sorted(certificates.keys() & named - of_links):
+        found += _problems_of_set(certificates[name].files, now, _in_directory(certificates[name]))
+    for name in sorted(issuers.keys() & signing):
+        found += _problems_of_set(issuers[name].files, now, _in_directory(issuers[name]))
+    there = {*certificates, *issuers} | of_links  # files count before a Secret of the same name
+    for secret in resources:
+        if isinstance(secret, Secret) and secret.name in (named | signing) - there:
+            found += _problems_of_set(secret.data, now, _in_secret(secret))
+    return found
 
 
-def _problems_of_set(item: CredentialFiles, now: datetime) -> list[Problem]:
+_Place = Callable[[str, str], Problem]
+"""A problem with one file of a set, or with all of it, and why."""
+
+
+def _in_directory(item: CredentialFiles) -> _Place:
+    return lambda file, why: Problem(str(item.path / file), 0, "", "", "", why)
+
+
+def _in_secret(secret: Secret) -> _Place:
+    return lambda file, why: problem_at(secret, f"data.{file}" if file else "data", None, why)
+
+
+def _problems_of_set(files: Mapping[str, bytes], now: datetime, problem: _Place) -> list[Problem]:
     from skupper_local.pki.certificates import is_expired
     from skupper_local.pki.pairs import UnusableError, expired_trust, read_pair
 
-    def problem(place: str, why: str) -> list[Problem]:
-        return [Problem(place, 0, "", "", "", why)]
-
-    source = CredentialsSource(str(item.path), item.files)
+    source = CredentialsSource("", files)
     missing = source.missing()
+    if missing and len(missing) == len(FILES) - 1 and CA_FILE not in missing:
+        return []  # who shows no certificate needs a CA alone
     if missing:
-        return problem(source.origin, f"{', '.join(missing)} missing or empty")
+        return [problem("", f"{', '.join(missing)} missing or empty")]
     try:
         pair = read_pair(source)
     except UnusableError as error:
-        return problem(source.place(error.file), str(error))
+        return [problem(error.file, str(error))]
     if is_expired(pair.certificate, now):
         end = pair.certificate.not_valid_after_utc
-        return problem(source.place(CERTIFICATE_FILE), f"it has expired at {end:%Y-%m-%d}")
+        return [problem(CERTIFICATE_FILE, f"it has expired at {end:%Y-%m-%d}")]
     why = expired_trust(pair.trust, now)
-    return problem(source.place(CA_FILE), why) if why else []
+    return [problem(CA_FILE, why)] if why else []
 
 
 def _problems(

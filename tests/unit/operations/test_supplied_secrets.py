@@ -119,8 +119,13 @@ def test_every_set_that_is_named_is_looked_at_when_something_else_is_wrong() -> 
         nobodys={"tls.key": b"junk"},
     )
     issuers = supplied("issuers", **{"skupper-site-ca": {**GOOD, "tls.key": LOCKED}, "other": {}})
-    found = problems_of_supplied((LINK, listener, connector), certificates, issuers, NOW)
+    secret = Secret(metadata=Metadata(name="shop"), data={**GOOD, "tls.key": encode_key(generate_leaf_key())})
+    beside = Secret(metadata=Metadata(name="half"), data={})  # files of its name count
+    shop = Listener(metadata=Metadata(name="s"), routing_key="k", host="h", port=2, tls_credentials="shop")
+    resources = (LINK, listener, connector, shop, secret, beside)
+    found = problems_of_supplied(resources, certificates, issuers, NOW)
     assert [str(problem) for problem in found] == [
         "/i/certs/half: ca.crt, tls.key missing or empty",
         "/i/issuers/skupper-site-ca/tls.key: the key is protected by a passphrase",
+        "Secret shop: data.tls.key: it is not the key of tls.crt",
     ]
