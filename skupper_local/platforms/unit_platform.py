@@ -220,9 +220,11 @@ class UnitPlatform:
         return self._inner.refresh(home)
 
     def log_place(self, home: Path) -> str:
-        if self._in_container:
-            return f"{self._inner.log_place(home)}; {self._manager.journal_words} -u {unit_name(home.name)}"
-        return f"{self._manager.journal_words} -u {unit_name(home.name)}"
+        places = (
+            self._inner.log_place(home) if self._in_container else "",
+            f"{self._manager.journal_words} -u {unit_name(home.name)}",
+        )
+        return "; ".join(filter(None, places))
 
     def log(self, home: Path, count: int) -> list[str]:
         if not self._in_container:

@@ -178,8 +178,9 @@ def offered_hosts(model: SiteModel, access: Access) -> tuple[str, ...]:
 
 def static_hosts(model: SiteModel, access: Access) -> tuple[str, ...]:
     """The hosts of the static links, as the reference has them: what the user declared for the certificate and the address
-    bound, or all that is offered where nothing was declared; 0.0.0.0, which leads to the client's own machine, among them."""
-    declared = access.resource.subject_alternative_names
+    bound, or all that is offered where nothing was declared, or where the user's certificate says what can be; 0.0.0.0, which
+    leads to the client's own machine, among them."""
+    declared = () if access.supplied else access.resource.subject_alternative_names
     return tuple(
         host
         for host in (*offered_hosts(model, access), *filter(is_unspecified, access.hosts))

@@ -145,6 +145,7 @@ def test_a_stopped_site_stays_so_and_a_running_one_comes_back_after_a_reboot(sit
     site.run("system stop")
     assert site.active == "inactive"
     assert site.inspect("{{.Id}}") == ""
+    assert "\nLog:         journalctl " in site.run("system status")
     site.host.reboot()
     assert site.active == "inactive"
     assert site.inspect("{{.Id}}") == ""

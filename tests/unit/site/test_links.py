@@ -173,6 +173,14 @@ def test_static_links_are_for_what_was_declared_and_bound_as_in_the_reference(
         assert covers(found.hosts, host)
 
 
+def test_static_links_to_an_access_with_the_user_s_certificate_are_for_its_hosts() -> None:
+    text = site() + access("a", bindHost="127.0.0.1", subjectAlternativeNames=["ignored.example"])
+    model = model_of(text, supplied_hosts={"a": ("localhost", "10.0.0.1", "fake.domain")})
+    files = static_link_files(model, model.link_accesses[0], FILES)
+    hosts = {name.removeprefix("link-a-").removesuffix(".yaml") for name in files}
+    assert hosts == {"localhost", "10.0.0.1", "fake.domain"}
+
+
 def test_static_links_have_the_reference_s_names_one_for_each_host() -> None:
     text = site() + access("link-access-one", bindHost="127.0.0.1", subjectAlternativeNames=["localhost"])
     model = model_of(text)
