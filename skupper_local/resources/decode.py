@@ -95,7 +95,10 @@ def decode_documents(text: str | bytes, source: str) -> Decoded:
             resources.append(resource)
         if len(problems) >= MAX_PROBLEMS:
             break
-    return Decoded(tuple(resources), tuple(problems[:MAX_PROBLEMS]), tuple(warnings[:MAX_PROBLEMS]))
+    in_order = sorted(problems[: MAX_PROBLEMS - 1], key=lambda problem: problem.line)
+    if len(problems) >= MAX_PROBLEMS:
+        in_order.append(Problem(source, 0, "", "", "", "has more problems than these; the rest is not told"))
+    return Decoded(tuple(resources), tuple(in_order), tuple(warnings[:MAX_PROBLEMS]))
 
 
 def _documents(nodes: list[Node]) -> Iterator[Node]:

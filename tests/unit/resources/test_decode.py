@@ -492,8 +492,8 @@ def test_kinds_that_need_kubernetes_are_typed_and_say_so() -> None:
         assert "Kubernetes" in kept_because(resource)
     bad = with_spec("AttachedConnector", "siteNamespace: A\nport: 70000")
     assert [field for _, field, _ in rules_broken(bad)] == [
-        "spec.siteNamespace",
         "spec.selector",
+        "spec.siteNamespace",
         "spec.port",
     ]
 
@@ -595,6 +595,7 @@ def test_a_hostile_file_is_refused_in_bounded_time_with_bounded_output(text: str
     decoded = decode_documents(text, "file.yaml")
     assert decoded.problems
     assert len(decoded.problems) <= 500
+    assert (len(decoded.problems) == 500) == decoded.problems[-1].rule.startswith("has more problems")
     assert time.process_time() - began < 20
 
 
@@ -705,3 +706,11 @@ def test_a_spec_that_says_nothing_lacks_its_fields_where_it_stands() -> None:
 def test_what_the_parser_calls_no_token_is_told_in_words(line: str, rule: str) -> None:
     (problem,) = decode_documents(f"kind: Site\nmetadata:\n{line}\n", "a.yaml").problems
     assert (problem.line, problem.rule) == (3, f"is not valid YAML: {rule}")
+
+
+def test_problems_are_told_in_the_order_of_their_lines() -> None:
+    text = "kind: Site\napiVersion: skupper.io/v2alpha1\nmetadata: {name: A}\n---\nkind: 5\n---\na: [\n"
+    lines = [problem.line for problem in decode_documents(text, "a.yaml").problems]
+    assert lines == sorted(lines)
+    assert lines[0] == 3
+    assert len(lines) > 3
