@@ -22,7 +22,7 @@ _DNS_NAME = re.compile(
 _DATA_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
 _KIND = re.compile(r"[A-Z][A-Za-z0-9]{0,62}")
 _DURATION = re.compile(r"0|\+?(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+")
-_NUMBERS = re.compile(r"[0-9]+(?:\.[0-9]+)+")
+_NUMBERS = re.compile(r"[0-9]+(?:\.[0-9]+){2,4}")
 _NO_ADDRESS = "is not an IP address: that has four numbers from 0 to 255, without leading zeros"
 _GRANT_URL = re.compile(r"https://[^\s/?#@]+(?:[/?#]\S*)?")
 
@@ -62,7 +62,7 @@ def is_ip(host: str) -> bool:
 def host_rule(host: str) -> str:
     """Rule H of reference-engine 2.3: an IP address, or a lower-case host name.
 
-    Beyond it: numbers with dots between them (``10.0.0.256``, ``192.168.1``) are a mistyped address.
+    Beyond it: three to five numbers with dots between them (``10.0.0.256``, ``192.168.1``) are a mistyped address.
     """
     if is_ip(host):
         return ""

@@ -198,7 +198,10 @@ def test_moving_a_resource_to_a_namespace_changes_nothing_else() -> None:
 
 
 names = st.from_regex(r"[a-z0-9]([-a-z0-9]{0,8}[a-z0-9])?", fullmatch=True)
-hosts = st.one_of(names, st.ip_addresses().map(str).filter(lambda host: "%" not in host))
+hosts = st.one_of(
+    names.filter(lambda name: "--" not in name),
+    st.ip_addresses().map(str).filter(lambda host: "%" not in host),
+)
 ports = st.integers(1, 65535)
 texts = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=12)
 keys = st.text(st.characters(codec="ascii", categories=["L", "N", "P"]), min_size=1, max_size=10)
