@@ -149,6 +149,20 @@ def test_a_read_only_directory_is_one_clear_error(machine: Machine) -> None:
     machine.ok("site create west -n west")
 
 
+def _with_a_small_disk(machine: Machine, script: str) -> subprocess.CompletedProcess[str]:
+    """Run a shell script that mounts a file system for the machine's directory, seen by nobody else."""
+    ran = subprocess.run(
+        ["unshare", "-m", "sh", "-c", script],
+        capture_output=True,
+        text=True,
+        env=machine.environment(),
+        timeout=110,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    return ran
+
+
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can mount a small file system")
 @needs_unshare
 def test_a_full_disk_is_one_clear_error_and_loses_nothing(machine: Machine) -> None:
@@ -175,15 +189,7 @@ def test_a_full_disk_is_one_clear_error_and_loses_nothing(machine: Machine) -> N
     rm -r /tmp/issuers.$$
     $sk system teardown --force -n west
     """
-    ran = subprocess.run(
-        ["unshare", "-m", "sh", "-c", script],
-        capture_output=True,
-        text=True,
-        env=machine.environment(),
-        timeout=110,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stdout + ran.stderr
+    ran = _with_a_small_disk(machine, script)
     assert "status 1" in ran.stdout
     assert "error [disk-full]" in ran.stderr
     assert "stop 0\nStatus:      stopped" in ran.stdout  # what a router needs while it runs made the room
@@ -247,15 +253,7 @@ def test_no_command_changes_anything_when_there_is_no_room_for_all_of_it(
     {loop}
     rm $full/rest
     """
-    ran = subprocess.run(
-        ["unshare", "-m", "sh", "-c", script],
-        capture_output=True,
-        text=True,
-        env=machine.environment(),
-        timeout=110,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stdout + ran.stderr
+    ran = _with_a_small_disk(machine, script)
     told = ran.stdout.splitlines()[-len(commands) :]
     expected = [f"1 error [disk-full]: {words}" for words in commands]
     assert [line.replace("error [dump-not-wr", "error [disk-full]:") for line in told] == expected
