@@ -150,7 +150,7 @@ def test_two_sites_of_one_machine_do_not_have_one_listener(machine: Machine) -> 
     assert "it is the port of listener backend of namespace west" in warned.stderr
     ran = machine.run("system start -n east")
     assert ran.returncode == 1
-    assert f"Listener-backend.yaml:1): {HOST}:{port}: listener backend of namespace west" in ran.stderr
+    assert f"Listener-backend.yaml:8): {HOST}:{port}: listener backend of namespace west" in ran.stderr
     assert "skupper-local system stop -n west" in ran.stderr
     machine.ok("system stop -n west")
     machine.ok("system start -n east")
