@@ -167,7 +167,7 @@ def test_what_cannot_take_effect_is_not_left_declared(machine: Machine, tmp_path
         ran = machine.run(f"reach nobody {taken}")
         assert ran.returncode == 1
         assert "port-in-use" in ran.stderr
-        assert f"Listener-nobody.yaml:1): {HOST}:{taken}" in ran.stderr
+        assert f"Listener-nobody.yaml:8): {HOST}:{taken}" in ran.stderr
     assert {path.name: path.read_bytes() for path in declared.iterdir()} == before
     (tmp_path / "more.yaml").write_text(
         "apiVersion: skupper.io/v2alpha1\nkind: Link\nmetadata: {name: one}\n"
