@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -216,6 +217,10 @@ def print_raised(applied: Applied | None, outcome: Outcome, target: Target) -> N
 
     if applied:
         print_applied(applied, target, steps=False)
+        # The same was said of the file it was taken from; here the place is the namespace's.
+        told = {warning.partition(": ")[2] for warning in applied.warnings}
+        further = tuple(text for text in outcome.warnings if text.partition(": ")[2] not in told)
+        outcome = replace(outcome, warnings=further)
     started = outcome.deed in (Deed.STARTED, Deed.REPAIRED)
     (print_started if started else print_reloaded)(outcome, target)
 

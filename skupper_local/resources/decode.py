@@ -308,6 +308,8 @@ class _DocumentReader(FieldReader):
         data = {key: node.text for key, node in self.secret_entries(document, "data")}
         binary: dict[str, bytes] = {}
         for key, node in self.secret_entries(document, "binaryData"):
+            if key in data:
+                self.wrong(node, f"binaryData.{printable(key)}", "is a key of data as well")
             try:
                 binary[key] = base64.b64decode("".join(node.text.split()), validate=True)
             except ValueError:

@@ -714,3 +714,9 @@ def test_problems_are_told_in_the_order_of_their_lines() -> None:
     assert lines == sorted(lines)
     assert lines[0] == 3
     assert len(lines) > 3
+
+
+def test_a_key_stands_in_one_of_the_two_maps_of_a_configmap() -> None:
+    text = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata:\n  k: x\nbinaryData:\n  k: YQ==\n"
+    (problem,) = decode_documents(text, "a.yaml").problems
+    assert (problem.line, problem.field, problem.rule) == (7, "binaryData.k", "is a key of data as well")
