@@ -229,19 +229,19 @@ def show_picture(target: Target) -> None:
     """``system status`` at the end of a command that has said something before."""
     if not answers():
         say()
-        show_system(target, "")
+        show_system(target, "", told=True)
         return
     from skupper_local.operations.status import view_system
 
     answers(status=_system_document(view_system(target)))
 
 
-def show_system(target: Target, output: str) -> None:
-    """``system status``: one screen."""
+def show_system(target: Target, output: str, *, told: bool = False) -> None:
+    """``system status``: one screen. ``told``: what the declarations warn of was said before."""
     from skupper_local.operations.status import view_system
 
     view = view_system(target)
-    for text in view.warnings:
+    for text in () if told else view.warnings:
         warn(text)
     if output:
         print_documents([_system_document(view)], output)

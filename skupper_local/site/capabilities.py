@@ -14,7 +14,7 @@ from skupper_local.resources import Problem, Resource
 from skupper_local.resources.router_settings import DATA_CONNECTIONS, PROXY, ROUTER_LOGGING, proxy_wanted
 from skupper_local.router.entity_reader import EntityReader
 from skupper_local.router.errors import ConfigurationProblem
-from skupper_local.router.not_supported import ENTITY_TYPES_NOT_SUPPORTED, refuse_not_supported
+from skupper_local.router.not_supported import ENTITY_TYPES_NOT_SUPPORTED, refuse_not_supported, warnings_of
 from skupper_local.site.certificates import proxy_credentials
 from skupper_local.site.model import SiteModel
 from skupper_local.site.state import problem_at
@@ -50,6 +50,24 @@ def beyond_router(model: SiteModel, configuration: Iterable[Entity]) -> list[Pro
         resource = declared_by(model, entity)
         path = _field_of(model, entity, attribute)
         found.setdefault((resource.title, path), problem_at(resource, path, None, reason))
+    return list(found.values())
+
+
+def without_effect(model: SiteModel, configuration: Iterable[Entity]) -> list[Problem]:
+    """One warning for each setting of the Site that the site's router takes and does not act on."""
+    if model.facts.router_kind != EMBEDDED:
+        return []
+    settings = model.state.site.settings
+    found: dict[str, Problem] = {}
+    for entity in configuration:
+        keys = {"router": DATA_CONNECTIONS, "log": ROUTER_LOGGING}.get(entity.type, ())
+        given = next((key for key in keys if key in settings), "")
+        if given:
+            reader = EntityReader(entity, ENTITY_TYPES[entity.type], entity.name, [])
+            for text in warnings_of(entity.type, reader):
+                path = f"spec.settings.{given}"
+                rule = text.removeprefix(f"{entity.name}: ").removeprefix("dataConnectionCount ")
+                found.setdefault(path, problem_at(model.state.site, path, settings[given], rule))
     return list(found.values())
 
 

@@ -7,7 +7,7 @@ declares one, then credentials for accesses, links, listeners and connectors. Wh
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from skupper_local.entities import Entity
@@ -21,7 +21,7 @@ from skupper_local.resources import (
     RouterAccess,
 )
 from skupper_local.resources.settings import CONTAINER_SETTINGS, HOST_NETWORK, NETWORK
-from skupper_local.site.capabilities import beyond_router, declared_by
+from skupper_local.site.capabilities import beyond_router, declared_by, without_effect
 from skupper_local.site.certificates import (
     LOCAL_CA,
     LOCAL_CLIENT,
@@ -86,13 +86,14 @@ def derive(state: SiteState, facts: SiteFacts) -> SiteModel:
         copies=derivation.copies(),
         warnings=tuple(derivation.warnings()),
     )
-    derivation.check(model)
+    configuration = router_configuration(model)
+    derivation.check(model, configuration)
     if derivation.problems:
         raise InvalidResourcesError(
             sorted(derivation.problems, key=lambda problem: (problem.source, problem.line)),
             what="The declarations do not make a site that can run here",
         )
-    return model
+    return replace(model, warnings=(*model.warnings, *without_effect(model, configuration)))
 
 
 def active_resources(model: SiteModel) -> tuple[Resource, ...]:
@@ -370,8 +371,8 @@ class _Derivation:
             if why := self.facts.reach.warning(connector):
                 yield problem_at(connector, "", None, why)
 
-    def check(self, model: SiteModel) -> None:
-        self.problems += beyond_router(model, router_configuration(model))
+    def check(self, model: SiteModel, configuration: Sequence[Entity]) -> None:
+        self.problems += beyond_router(model, configuration)
         self.check_directories(model)
         self.check_issuers()
         self.check_container()

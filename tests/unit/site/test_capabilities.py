@@ -94,3 +94,14 @@ def test_what_the_site_accepts_for_the_embedded_router_that_one_starts_with() ->
         check_values(entity.type, reader)
         refuse_not_supported(entity.type, reader)
     assert problems == []
+
+
+def test_settings_that_the_embedded_router_takes_and_does_not_act_on_are_warned_of() -> None:
+    text = site(settings={"router-data-connection-count": "3", "routerLogging": "TCP_ADAPTOR:debug"})
+    assert [(warning.field, warning.rule.partition(":")[0]) for warning in model_of(text).warnings] == [
+        ("spec.settings.router-data-connection-count", "has no effect"),
+        ("spec.settings.routerLogging", "has no effect"),
+    ]
+    assert model_of(text, router_kind="skrouterd").warnings == ()
+    quiet = site(settings={"router-data-connection-count": "auto", "router-logging": "debug"})
+    assert model_of(quiet).warnings == ()
