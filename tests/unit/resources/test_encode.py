@@ -349,7 +349,7 @@ resources: st.SearchStrategy[Resource] = st.one_of(
         data=st.dictionaries(names, texts, max_size=3),
         binary_data=st.dictionaries(names, st.binary(max_size=20), max_size=3),
         **shared,
-    ),
+    ).filter(lambda resource: not resource.data.keys() & resource.binary_data.keys()),
     st.builds(Secret, type=texts, data=st.dictionaries(names, st.binary(max_size=20), max_size=3), **shared),
     st.builds(
         OtherResource,
